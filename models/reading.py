@@ -1,0 +1,138 @@
+"""Readings as they came, the hours and days made of them, and what waits or was refused."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Noun
+
+_BigId = BigInteger().with_variant(Integer, "sqlite")
+HOUR_S = 3600
+DAY_S = 86400
+
+
+class Reading(Base):
+    """One value of one sensor, in the canonical unit, without any site correction.
+
+    `value` None: reported but not believable. `raw` only where it differs from `value`.
+    `arrived_ms` only where it came more than a minute after it was measured.
+    """
+
+    __tablename__ = "reading"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    sensor: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    value: Mapped[float | None] = mapped_column(Float(53))
+    quality: Mapped[int] = mapped_column(SmallInteger)
+    raw: Mapped[float | None] = mapped_column(Float(53))
+    arrived_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Rollup(Base):
+    """One hour or day of one sensor, by the end of the interval; for rain the credited mm."""
+
+    __tablename__ = "rollup"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    sensor: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    span_s: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    end_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    value: Mapped[float | None] = mapped_column(Float(53))
+    min: Mapped[float | None] = mapped_column(Float(53))
+    max: Mapped[float | None] = mapped_column(Float(53))
+    count: Mapped[int] = mapped_column(Integer)
+    quality: Mapped[int] = mapped_column(SmallInteger)
+
+
+class SensorState(Base):
+    """The latest of a sensor, and the packed state of its rules; saved once per batch."""
+
+    __tablename__ = "sensor_state"
+
+    sensor: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    heard_ms: Mapped[int | None] = mapped_column(BigInteger)  # site time of the last arrival
+    at_ms: Mapped[int | None] = mapped_column(BigInteger)
+    value: Mapped[float | None] = mapped_column(Float(53))
+    quality: Mapped[int | None] = mapped_column(SmallInteger)
+    silent_since_ms: Mapped[int | None] = mapped_column(BigInteger)
+    due_ms: Mapped[int | None] = mapped_column(BigInteger)  # when silence would be noticed
+    rules: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class ZoneState(Base):
+    """The packed state of a combination rule over a zone or site."""
+
+    __tablename__ = "zone_state"
+
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class RainEpisode(Noun, Base):
+    """Rain at a site from the first credited rain after six dry hours to the last before six."""
+
+    __tablename__ = "rain_episode"
+    __table_args__ = (Index("ix_rain_episode_site", "site_id", "began_ms"),)
+
+    site_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("site.id"))
+    began_ms: Mapped[int] = mapped_column(BigInteger)
+    last_rain_ms: Mapped[int] = mapped_column(BigInteger)
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    total_mm: Mapped[float]
+    sums: Mapped[dict[str, Any]]  # {"1": mm, "3": …, "6", "12", "24"}: the greatest of each
+    grades: Mapped[dict[str, Any]]  # {"12": "heavy", "24": …}
+    gauges: Mapped[list[Any]]
+    unknown: Mapped[bool] = mapped_column(default=False)
+
+
+class Quarantined(Base):
+    """A message that could not be used, whole, with its reason; it can be decoded again."""
+
+    __tablename__ = "quarantined"
+
+    id: Mapped[int] = mapped_column(_BigId, primary_key=True, autoincrement=True)
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    topic: Mapped[str]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    qos: Mapped[int] = mapped_column(SmallInteger)
+    retain: Mapped[bool]
+    source: Mapped[str]
+    client: Mapped[str] = mapped_column(default="")
+    device: Mapped[str | None]
+    reason: Mapped[dict[str, Any]]
+    decoded_again_at: Mapped[datetime | None]
+
+
+class Channel(Base):
+    """What a device was heard to measure; claimed once a sensor's epoch names it."""
+
+    __tablename__ = "channel"
+
+    device: Mapped[str] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    quantity: Mapped[str | None]
+    unit: Mapped[str | None]
+    first_ms: Mapped[int] = mapped_column(BigInteger)
+    last_ms: Mapped[int] = mapped_column(BigInteger)
+    last_value: Mapped[float | None] = mapped_column(Float(53))
+    count: Mapped[int] = mapped_column(BigInteger, default=0)
+    claimed: Mapped[bool] = mapped_column(default=False, index=True)
+
+
+class WaitingReading(Base):
+    """A reading of an unclaimed channel; kept for 30 days and loaded when it is claimed."""
+
+    __tablename__ = "waiting_reading"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    device: Mapped[str] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    at_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    value: Mapped[float | None] = mapped_column(Float(53))
+    unit: Mapped[str | None]
+    received_ms: Mapped[int] = mapped_column(BigInteger, index=True)
