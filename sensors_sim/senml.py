@@ -1,0 +1,21 @@
+"""SenML JSON (RFC 8428) as the simulated nodes write it."""
+
+import json
+from collections.abc import Iterable
+
+CLOCK_TOPIC = "ridgewatch/$clock"
+
+Record = tuple[str, str, float | None]
+"""Channel name, SenML unit, value; None for reported but not believable."""
+
+
+def topic(site: str, device: str) -> str:
+    """Return the native topic of a device."""
+    return f"ridgewatch/{site}/{device}/senml"
+
+
+def pack(device: str, at_ms: int, records: Iterable[Record]) -> bytes:
+    """Return one pack: several channels of one device, measured at the same moment."""
+    base = {"bn": f"{device}:", "bt": at_ms // 1000 if at_ms % 1000 == 0 else at_ms / 1000}
+    entries = [{"n": name, "u": unit, "v": value} for name, unit, value in records]
+    return json.dumps([base | entries[0], *entries[1:]], separators=(",", ":")).encode()
