@@ -1,0 +1,180 @@
+"""What all connections of the receiver share: the inbox, the key book, and who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from ingest.inbox import Inbox
+from ingest.message import Delivery, Message, Receipt
+from ingest.receiver.keys import ANYTHING, Grant, KeyBook, may_publish
+from ingest.receiver.protocol import V311, Connect, Will
+from ingest.receiver.publishing import Counts
+from ingest.receiver.remembered import Remembered
+from ingest.receiver.wire import Code
+
+log = logging.getLogger(__name__)
+
+
+LONGEST_CLIENT_ID = 256
+
+
+class Guest(Protocol):
+    """A connection, as far as the reception has to know it."""
+
+    client_id: str
+    grant: Grant
+    will: Will | None
+    expiry_s: int | None
+
+    def leave(self, code: Code, *, with_will: bool = True) -> None:
+        """Close the connection and say why."""
+
+    def look_after(self, now: float) -> None:
+        """Close a connection that has been silent for too long."""
+
+    def abort(self) -> None:
+        """Drop the connection."""
+
+    def carry_on(self) -> None:
+        """There is room in the inbox again."""
+
+
+class Reception:
+    """Lives in the receiver's event loop; no method may be called from another thread."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        now_ms: Callable[[], int],
+        *,
+        keys: KeyBook | None,
+        anonymous: bool,
+        timezone: str,
+        sessions_file: Path | None,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.inbox, self.now_ms, self.timezone = inbox, now_ms, timezone
+        self.counts = Counts()
+        self.guests: dict[str, Guest] = {}
+        self.open: set[Guest] = set()
+        self._keys, self._anonymous = keys, anonymous
+        self._remembered = Remembered(sessions_file, self.loop.time)
+        self._delayed: dict[str, tuple[asyncio.TimerHandle, Callable[[], None]]] = {}
+        self._waiting: list[Guest] = []
+        # Key books ask a database and hash passwords: neither may stop the loop.
+        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="receiver-keys")
+
+    async def why_not_or_grant(self, asked: Connect) -> Code | Grant:
+        """Return what this client may do, or why it may not come in."""
+        if code := _why_not_named_so(asked):
+            return code
+        named = asked.username is not None or asked.password is not None
+        try:
+            grant = await self._grant(asked) if named else self._without_key()
+        except Exception:  # the key book asks a database; while that fails nobody can come in
+            log.exception("client=%r key_book=failed", asked.client_id)
+            return Code.UNAVAILABLE
+        if grant is None:
+            return Code.BAD_CREDENTIALS if named else Code.NOT_AUTHORISED
+        if asked.will and not may_publish(grant, asked.will.topic):
+            return Code.NOT_AUTHORISED
+        other = self.guests.get(asked.client_id)
+        if other and other.grant.device and other.grant.device != grant.device:
+            return Code.BAD_CLIENT_ID  # a key may not push out another's device
+        return grant
+
+    def _without_key(self) -> Grant | None:
+        return ANYTHING if self._anonymous else None
+
+    async def _grant(self, asked: Connect) -> Grant | None:
+        if self._keys is None:
+            return self._without_key()
+        return await self.loop.run_in_executor(
+            self._helpers, self._keys.check, asked.client_id, asked.username, asked.password
+        )
+
+    def arrive(self, guest: Guest, *, clean: bool) -> tuple[bool, bool]:
+        """Let a client in; return whether its session goes on, and whether it was here before."""
+        if other := self.guests.get(guest.client_id):
+            log.info("client=%r taken_over=1", guest.client_id)
+            other.leave(Code.TAKEN_OVER)
+        seen = self._remembered.seen_before(guest.client_id)
+        present = self._remembered.begin(guest.client_id, clean=clean, expiry_s=guest.expiry_s)
+        if delayed := self._delayed.pop(guest.client_id, None):
+            timer, publish = delayed
+            timer.cancel()
+            if not present:  # its session has ended, and with it the delay (MQTT 5, 3.1.3.2.2)
+                publish()
+        self.guests[guest.client_id] = guest
+        return present, seen
+
+    def depart(self, guest: Guest, *, with_will: bool) -> None:
+        """A client has gone; with its will, unless it said goodbye."""
+        if self.guests.get(guest.client_id) is guest:
+            del self.guests[guest.client_id]
+        self._remembered.leave(guest.client_id, guest.expiry_s)
+        will = guest.will
+        if not with_will or will is None:
+            return
+        session_s = float("inf") if guest.expiry_s is None else guest.expiry_s
+        delay_s = min(will.delay_s, session_s)
+        if not delay_s:
+            return self._publish_will(guest.client_id, guest.grant, will)
+
+        def publish() -> None:
+            self._delayed.pop(guest.client_id, None)
+            self._publish_will(guest.client_id, guest.grant, will)
+
+        self._delayed[guest.client_id] = self.loop.call_later(delay_s, publish), publish
+
+    def _publish_will(self, client_id: str, grant: Grant, will: Will) -> None:
+        """Hand over the will, then the notice that its sender is gone, room or no room."""
+        log.info("client=%r will=%r", client_id, will.topic)
+        for topic, payload, qos, retain in (
+            (will.topic, will.payload, will.qos, will.retain),
+            (f"$ridgewatch/gone/{client_id}", b"", 0, False),
+        ):
+            message = Message(
+                topic,
+                payload,
+                self.now_ms(),
+                qos=qos,
+                retain=retain,
+                client=client_id,
+                device=grant.device,
+                timezone=self.timezone,
+            )
+            self.inbox.extend([Delivery(message, Receipt(None, 0))])
+
+    def wait_for_room(self, guest: Guest) -> None:
+        """Have the guest carry on when the inbox has room again."""
+        self._waiting.append(guest)
+        if len(self._waiting) == 1:
+            self.inbox.when_room(self._room_from_elsewhere)
+
+    def _room_from_elsewhere(self) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._room)
+        except RuntimeError:  # the loop has ended: nobody waits any more
+            log.debug("receiver=stopped")
+
+    def _room(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for guest in waiting:
+            guest.carry_on()
+
+    def close(self) -> None:
+        for timer, _ in self._delayed.values():
+            timer.cancel()
+        self._helpers.shutdown(wait=False, cancel_futures=True)
+
+
+def _why_not_named_so(asked: Connect) -> Code | None:
+    """Say why a client may not be called that (MQTT 3.1.1, 3.1.3.1: only a clean one is named)."""
+    nameless = not asked.client_id and asked.version == V311 and not asked.clean_start
+    return Code.BAD_CLIENT_ID if nameless or len(asked.client_id) > LONGEST_CLIENT_ID else None

@@ -1,0 +1,280 @@
+"""One publisher's connection, from CONNECT to the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from typing import cast
+from uuid import uuid4
+
+from ingest.message import LARGEST_PACKET_BYTES
+from ingest.receiver import protocol, replies
+from ingest.receiver.keys import ANYTHING, Grant
+from ingest.receiver.protocol import V5, V311, Connect, Disconnect, Will
+from ingest.receiver.publishing import Publishing
+from ingest.receiver.reception import Reception
+from ingest.receiver.wire import Code, ProtocolError
+
+log = logging.getLogger(__name__)
+
+CONNECT_WITHIN_S = 10.0
+READ_ANSWERS_WITHIN_S = 60.0
+LARGEST_CONNECT_BYTES = 128 * 1024  # a will of 64 KiB and all names; it comes before the key
+
+_ROOM, _KEY, _ANSWERS = "room", "key", "answers"  # why a connection is not read for now
+
+
+class Connection(asyncio.Protocol):
+    """Acts on all packets of one read without awaiting anything, which is what makes it fast."""
+
+    def __init__(self, reception: Reception) -> None:
+        self.client_id, self.grant = "", ANYTHING
+        self.will: Will | None = None
+        self.expiry_s: int | None = 0
+        self._reception = reception
+        self._buffer = bytearray()
+        self._version, self._keep_alive_s = V311, 0
+        self._publishing: Publishing | None = None  # once it is admitted
+        self._closed = self._departed = False
+        self._holds: set[str] = set()
+        self._made_at = self._heard = self._unread_since = reception.loop.time()
+        self._task: asyncio.Task[None] | None = None
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        # A client without keep-alive that vanishes is noticed by TCP alone.
+        connected: socket.socket = transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._reception.open.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._reception.loop.time()
+        if self._closed:
+            return
+        self._buffer += data
+        if not self._holds:
+            self._work()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = True
+        self._depart(with_will=True)
+        self._reception.open.discard(self)
+        self._buffer.clear()
+
+    def pause_writing(self) -> None:
+        self._unread_since = self._reception.loop.time()
+        self._hold(_ANSWERS)
+
+    def resume_writing(self) -> None:
+        self._release(_ANSWERS)
+
+    # What the reception and the listener call.
+
+    def carry_on(self) -> None:
+        self._release(_ROOM)
+
+    def acknowledge(self, packet_ids: Sequence[int]) -> None:
+        """Answer for messages that are committed, in order, in one write."""
+        if self._publishing and not self._closed:
+            self._transport.write(self._publishing.owed.settle(packet_ids))
+
+    def leave(self, code: Code, *, with_will: bool = True) -> None:
+        """Close the connection and say why; to the rest of the world it died."""
+        last_words = replies.goodbye(self._version, code) if self._publishing else b""
+        self._close(last_words, with_will=with_will)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def look_after(self, now: float) -> None:
+        """Close a connection that has not spoken, or not listened, for too long."""
+        if self._closed or _ANSWERS in self._holds:
+            if now - self._unread_since > READ_ANSWERS_WITHIN_S:
+                log.info("client=%r closed=does_not_read", self.client_id)
+                self._transport.abort()
+        elif not self._publishing:
+            if now - self._made_at > CONNECT_WITHIN_S:
+                self._transport.abort()
+        elif self._silent_for_too_long(now):
+            log.info("client=%r closed=keep_alive", self.client_id)
+            self.leave(Code.KEEP_ALIVE_TIMEOUT)
+
+    def _silent_for_too_long(self, now: float) -> bool:
+        """Whether 1.5 x keep-alive has passed; while we do not read, we cannot tell."""
+        if not self._keep_alive_s or self._holds:
+            return False
+        return now - self._heard > 1.5 * self._keep_alive_s
+
+    # Packets, in order.
+
+    def _work(self) -> None:
+        """Act on every whole packet in the buffer, as far as the inbox has room."""
+        try:
+            if self._publishing:
+                self._read_messages(self._publishing)
+            else:
+                self._read_connect()
+        except ProtocolError as fault:
+            self._fail(fault)
+
+    def _read_connect(self) -> None:
+        """Read the one packet that may come first; the rest waits until the key is checked."""
+        if self._buffer and self._buffer[0] != protocol.CONNECT << 4:
+            raise ProtocolError(Code.PROTOCOL_ERROR, "the first packet is not CONNECT")
+        head = protocol.frame(self._buffer, 0)
+        if head is None:
+            return
+        start, end = head
+        if end > LARGEST_CONNECT_BYTES:
+            raise ProtocolError(Code.TOO_LARGE, f"a CONNECT of {end} bytes")
+        if end <= len(self._buffer):
+            body = bytes(self._buffer[start:end])
+            del self._buffer[:end]
+            self._version = protocol.version_of(body)
+            asked = protocol.connect(body)
+            self._hold(_KEY)
+            self._task = self._reception.loop.create_task(self._check_key(asked))
+
+    def _read_messages(self, publishing: Publishing) -> None:
+        buffer, reception = self._buffer, self._reception
+        room, now_ms = reception.inbox.room(), reception.now_ms()
+        at = self._drain(publishing, 0, now_ms)
+        try:
+            while not (self._closed or self._holds):
+                head = protocol.frame(buffer, at)
+                if head is None:
+                    break
+                start, end = head
+                if end > len(buffer) and end - at <= LARGEST_PACKET_BYTES:
+                    break
+                first = buffer[at]
+                if first >> 4 != protocol.PUBLISH:
+                    self._obey(first, start, end, at)
+                elif len(publishing.batch) >= room:
+                    self._wait_for_room()
+                    break
+                elif end - at > LARGEST_PACKET_BYTES:
+                    if not publishing.begin_drain(first, buffer, start, end - at):
+                        break
+                    end = at + self._drain(publishing, at, now_ms)
+                elif refusal := publishing.publish(first, bytes(buffer[start:end]), now_ms):
+                    self._transport.write(refusal)
+                at = end
+        finally:
+            self._hand_over()
+        del buffer[:at]
+
+    def _drain(self, publishing: Publishing, at: int, now_ms: int) -> int:
+        passed, refusal = publishing.drain(len(self._buffer) - at, now_ms)
+        if refusal:
+            self._transport.write(refusal)
+        return passed
+
+    def _hand_over(self) -> None:
+        if self._publishing and (batch := self._publishing.batch):
+            self._reception.counts.received += len(batch)
+            self._reception.inbox.extend(batch)
+            self._publishing.batch = []
+
+    def _wait_for_room(self) -> None:
+        self._hand_over()
+        self._hold(_ROOM)
+        self._reception.wait_for_room(self)
+
+    def _obey(self, first: int, start: int, end: int, at: int) -> None:
+        """Act on any packet but a message."""
+        if end - at > LARGEST_PACKET_BYTES:
+            raise ProtocolError(Code.TOO_LARGE, f"a packet of {end - at} bytes")
+        packet = protocol.parse(first, bytes(self._buffer[start:end]), self._version)
+        if isinstance(packet, Disconnect):
+            self._part(packet)
+        else:
+            self._transport.write(replies.answer(self._version, packet))
+
+    def _part(self, parting: Disconnect) -> None:
+        if parting.expiry_s != "as before":
+            if self.expiry_s == 0 and parting.expiry_s != 0:
+                raise ProtocolError(Code.PROTOCOL_ERROR, "a session expiry where there was none")
+            self.expiry_s = parting.expiry_s
+        self._close(b"", with_will=parting.with_will)
+
+    # Coming in and going.
+
+    async def _check_key(self, asked: Connect) -> None:
+        grant = await self._reception.why_not_or_grant(asked)
+        if self._closed:
+            return
+        if isinstance(grant, Code):
+            self._turn_away(asked, grant)
+        else:
+            self._let_in(asked, grant)
+
+    def _turn_away(self, asked: Connect, code: Code) -> None:
+        self._reception.counts.turned_away += 1
+        log.warning("client=%r turned_away=%s user=%r", asked.client_id, code.name, asked.username)
+        self._close(replies.not_welcome(asked.version, code))
+
+    def _let_in(self, asked: Connect, grant: Grant) -> None:
+        assigned_id = "" if asked.client_id else f"auto-{uuid4().hex}"
+        self.client_id, self.grant = asked.client_id or assigned_id, grant
+        self.will, self.expiry_s = asked.will, asked.expiry_s
+        present, seen = self._reception.arrive(self, clean=asked.clean_start)
+        self._publishing = Publishing(
+            self,
+            self.client_id,
+            grant,
+            asked.version,
+            counts=self._reception.counts,
+            timezone=self._reception.timezone,
+            resumed=present or seen,
+        )
+        self._keep_alive_s = asked.keep_alive_s
+        log.debug("client=%r connected=1 version=%d", self.client_id, asked.version)
+        hello = replies.welcome(asked.version, session_present=present, assigned_id=assigned_id)
+        self._transport.write(hello)
+        self._release(_KEY)
+
+    def _fail(self, fault: ProtocolError) -> None:
+        self._reception.counts.faults += 1
+        log.warning("client=%r closed=%s fault=%r", self.client_id, fault.code.name, str(fault))
+        if self._publishing:
+            self.leave(fault.code)
+        elif self._version == V5 or fault.code == Code.UNSUPPORTED_VERSION:
+            self._close(replies.not_welcome(self._version, fault.code))
+        else:
+            self._close(b"")  # MQTT 3.1.1, 3.1.4: without a CONNACK
+
+    def _close(self, last_words: bytes, *, with_will: bool = True) -> None:
+        if self._closed:
+            return
+        self._hand_over()
+        self._closed, self._unread_since = True, self._reception.loop.time()
+        if last_words:
+            self._transport.write(last_words)
+        self._depart(with_will=with_will)
+        self._transport.close()
+
+    def _depart(self, *, with_will: bool) -> None:
+        if self._publishing and not self._departed:
+            self._departed = True
+            self._reception.depart(self, with_will=with_will)
+
+    # Reading, and not reading.
+
+    def _hold(self, why: str) -> None:
+        if not self._holds:
+            self._transport.pause_reading()
+        self._holds.add(why)
+
+    def _release(self, why: str) -> None:
+        self._holds.discard(why)
+        if self._holds or self._closed:
+            return
+        self._heard = self._reception.loop.time()
+        self._work()
+        if not (self._holds or self._closed):
+            self._transport.resume_reading()
