@@ -10,7 +10,9 @@ import paho.mqtt.publish
 import psycopg
 import pytest
 from playwright.sync_api import Page
+from sqlalchemy import text
 
+from models.store import Store
 from tests.harness.browser import People
 from tests.harness.mosquitto import Mosquitto
 from tests.harness.postgres import Postgres
@@ -133,3 +135,9 @@ def test_a_script_error_is_heard(people: People) -> None:
 
     wait_until(lambda: page.title() and people.complaints, "the error is heard")
     people.complaints.clear()
+
+
+def test_a_store_is_fresh_and_has_the_whole_schema(store: Store) -> None:
+    with store.reading() as session:
+        assert session.connection().dialect.has_table(session.connection(), "event")
+        assert session.scalar(text("SELECT count(*) FROM event")) == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models.migrate import upgrade
 from models.store import Store
 from tests.harness.postgres import Postgres
 
@@ -80,8 +81,6 @@ def postgres_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
 
 
 def _migrate(url: str, folder: Path) -> None:
-    from models.migrate import upgrade
-
     store = Store(url, folder)
     upgrade(store)
     store.close()  # closing the last connection moves SQLite's log into the file

@@ -108,11 +108,20 @@ class Postgres:
         self.run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
+def _roomy_memory() -> str | None:
+    """Return a folder in memory: a new database takes 50 ms there and 250 ms on a disk.
+
+    Never pytest's own folder: that one is closed to the server's user.
+    """
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2 * 1024**3
+    return str(memory) if roomy else None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A running cluster; each process of xdist has its own."""
-    # Not under pytest's own folder: that one is closed to the server's user.
-    cluster = Postgres(Path(tempfile.mkdtemp(prefix="ridgewatch-pg-")))
+    cluster = Postgres(Path(tempfile.mkdtemp(prefix="ridgewatch-pg-", dir=_roomy_memory())))
     try:
         cluster.initialise()
         cluster.start()
