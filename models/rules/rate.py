@@ -1,0 +1,149 @@
+"""Judges how fast a reading changes: the least-squares slope over a window against limits."""
+
+from collections import deque
+
+from models.reasons import Reason
+from models.rules.durations import hours
+from models.rules.gate import Gate, Verdict
+from models.rules.spec import Rate
+from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso
+from models.units import QUESTIONABLE, rounded
+
+FEWEST_READINGS = 4
+# A gauge that is faster than this many readings a window is read at this pace: memory and the
+# state row stay small, and a slope over a day gains nothing from seconds.
+MOST_READINGS = 2_880
+_MICRO = 1_000_000
+_DIGITS = 6
+
+
+class Slope:
+    """A least-squares line through the last readings, in whole numbers, hence without drift."""
+
+    __slots__ = ("readings", "st", "stt", "stv", "sv", "window_ms")
+
+    def __init__(self, window_ms: int) -> None:
+        self.window_ms = window_ms
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin afresh."""
+        self.readings: deque[tuple[int, int]] = deque()
+        self.st = self.sv = self.stt = self.stv = 0
+
+    def add(self, at_ms: int, micro: int) -> bool:
+        """Take a reading and drop those before the window; False where it came too soon."""
+        readings = self.readings
+        if readings and at_ms - readings[-1][0] < self.window_ms // MOST_READINGS:
+            return False
+        oldest_ms = at_ms - self.window_ms
+        while readings and readings[0][0] <= oldest_ms:
+            self._count(*readings.popleft(), -1)
+        readings.append((at_ms, micro))
+        self._count(at_ms, micro, 1)
+        return True
+
+    def _count(self, at_ms: int, micro: int, sign: int) -> None:
+        self.st += sign * at_ms
+        self.sv += sign * micro
+        self.stt += sign * at_ms * at_ms
+        self.stv += sign * at_ms * micro
+
+    def per(self, span_ms: int) -> float | None:
+        """Return the rise over `span_ms`; None where the readings are too few or too close."""
+        n, readings = len(self.readings), self.readings
+        if n < FEWEST_READINGS or 2 * (readings[-1][0] - readings[0][0]) < self.window_ms:
+            return None
+        spread = n * self.stt - self.st * self.st
+        return (n * self.stv - self.st * self.sv) * span_ms / (spread * _MICRO)
+
+
+class RateState:
+    """What a rate remembers of one subject."""
+
+    __slots__ = ("last_ms", "slope", "verdict")
+
+    def __init__(self, rule: Rate) -> None:
+        self.last_ms = -1
+        self.slope = Slope(rule.window_ms)
+        self.verdict = Verdict([Gate() for _ in rule.levels])
+
+    def on_sample(self, rule: Rate, sample: Sample) -> list[Step]:
+        """Judge the slope up to this reading; a suspect one is no point of a line."""
+        at_ms, value, quality, arrived_ms = sample
+        if at_ms <= self.last_ms or value is None or quality >= QUESTIONABLE:
+            return NO_STEPS
+        self.last_ms = at_ms
+        if not self.slope.add(at_ms, round(value * _MICRO)):
+            return NO_STEPS
+        rise = self.slope.per(rule.per_ms)
+        return NO_STEPS if rise is None else self._judge(rule, at_ms, rise, arrived_ms)
+
+    def _judge(self, rule: Rate, at_ms: int, rise: float, arrived_ms: int) -> list[Step]:
+        rise = round(rise, _DIGITS)
+        oriented, changed = rise * rule.sign, False
+        for gate, level, (limit, calm) in zip(
+            self.verdict.gates, rule.levels, rule.limits, strict=True
+        ):
+            changed |= gate.feed(level, oriented >= limit, oriented < calm, True, at_ms)
+        if not changed:
+            return NO_STEPS
+
+        def told(index: int, rose: bool) -> tuple[float, float | None, Reason]:
+            limit = rule.levels[index].raise_at
+            return rise, limit, self._why(rule, rise, limit, rose)
+
+        return self.verdict.settle(rule.levels, arrived_ms, at_ms, told)
+
+    def _why(self, rule: Rate, rise: float, limit: float | None, rose: bool) -> Reason:
+        what = ("undercut" if rule.sign < 0 else "reached") if rose else "left"
+        noun = "rate" if rule.per == "day" else "rise"
+        return Reason(
+            f"{noun}.limit_{what}",
+            {
+                "quantity": rule.quantity,
+                "value": rounded(rise, rule.quantity),
+                "limit": limit,
+                "unit": rule.unit,
+                "hours": hours(rule.window_ms),
+                "readings": len(self.slope.readings),
+                "since": iso(self.verdict.since_ms),
+            },
+        )
+
+    def on_tick(self, rule: Rate, now_ms: int, heard_until_ms: int | None) -> list[Step]:
+        """Do nothing: only readings are evidence."""
+        return NO_STEPS
+
+    def new_epoch(self, rule: Rate, at_ms: int) -> None:
+        """Begin a new line: a step at a re-zero is no speed."""
+        self.slope.clear()
+        for gate in self.verdict.gates:
+            gate.restart()
+
+    @property
+    def learning(self) -> bool:
+        """Never: a slope either exists or doesn't."""
+        return False
+
+    def dump(self) -> Dumped:
+        """Return what `load` needs: the readings, as differences."""
+        numbers: list[int] = []
+        before = (0, 0)
+        for reading in self.slope.readings:
+            numbers += (reading[0] - before[0], reading[1] - before[1])
+            before = reading
+        return [self.last_ms, self.verdict.dump(), numbers]
+
+    @classmethod
+    def load(cls, rule: Rate, dumped: Dumped) -> "RateState":
+        """Return the state that `dump` gave."""
+        state = cls(rule)
+        state.last_ms, verdict, numbers = dumped
+        state.verdict = Verdict.load(verdict, rule.levels)
+        at_ms = micro = 0
+        for ahead_ms, more in zip(numbers[::2], numbers[1::2], strict=True):
+            at_ms, micro = at_ms + ahead_ms, micro + more
+            state.slope.readings.append((at_ms, micro))
+            state.slope._count(at_ms, micro, 1)
+        return state
