@@ -1,11 +1,14 @@
 """Signs of life: each role says when it last turned, and up to which site instant it is done."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
+from models.clock import machine_now
 
 
 class Heartbeat(Base):
@@ -29,3 +32,32 @@ class Lease(Base):
     holder: Mapped[str]
     token: Mapped[int]
     until: Mapped[datetime]  # machine time
+
+
+# A role that has not turned for this long is taken for dead.
+DEAD_AFTER = timedelta(seconds=15)
+
+
+def beat(
+    session: Session,
+    role: str,
+    *,
+    done_until: datetime | None = None,
+    pid: int | None = None,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Say that a role has turned; what isn't given stays. The caller commits."""
+    row = session.get(Heartbeat, role)
+    if row is None:
+        row = Heartbeat(role=role, beat_at=machine_now())
+        session.add(row)
+    row.beat_at = machine_now()
+    row.done_until = done_until or row.done_until
+    row.pid = pid or row.pid
+    row.facts = facts if facts is not None else row.facts
+
+
+def dead_roles(session: Session, roles: Iterable[str], now: datetime) -> list[str]:
+    """Return the roles that have beaten once and not lately; `now` is machine time."""
+    rows = session.scalars(select(Heartbeat).where(Heartbeat.role.in_(list(roles))))
+    return sorted(row.role for row in rows if now - row.beat_at > DEAD_AFTER)

@@ -1,0 +1,154 @@
+"""Writes what the rules found: alerts, conditions, and the pages that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from ingest.judging import Found
+from models.alert import Alert, Condition, Subject, Verdict, take
+from models.paging import page
+from models.people import machine
+from models.reasons import Reason, reason
+from models.times import from_ms, iso
+
+RULE = machine("rule")
+
+
+def write(session: Session, found: Sequence[Found], now: datetime) -> None:
+    """Write all findings in order, each on the one live alert of its rule and subject."""
+    if not found:
+        return
+    live = _live(session, {one.subject.text for one in found})
+    for one in found:
+        at = max(now, from_ms(one.step.at_ms))
+        if one.rule.rule.condition:
+            _write_condition(session, one, at)
+            continue
+        key = (one.rule.code, one.subject.text)
+        alert, pages = take(session, live.get(key), one.subject, _verdict(one), at, RULE)
+        if alert is not None and alert.live:
+            live[key] = alert
+        else:
+            live.pop(key, None)
+        if alert is not None and pages:
+            page(session, alert, _told(alert, one), at)
+
+
+def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
+    """Raise what an out-of-order reading shows and no alert of that time knows; clear nothing.
+
+    A new alert follows its own stretch to its end; an alert that was there is left alone.
+    """
+    opened: dict[tuple[str, str], Alert] = {}
+    for one in found:
+        if one.rule.rule.condition:
+            continue
+        key = (one.rule.code, one.subject.text)
+        known = opened.get(key)
+        if known is None and (one.step.to != "raised" or _covered(session, one)):
+            continue
+        alert, pages = take(session, known, one.subject, _verdict(one), now, RULE)
+        if alert is None:
+            continue
+        opened[key] = alert
+        if pages:
+            page(session, alert, _told(alert, one), now)
+
+
+def become_unknown(session: Session, subject: Subject, since_ms: int, now: datetime) -> None:
+    """Say of a silent sensor's live alerts that their state is not known."""
+    why = reason("alert.sensor_silent", subject=subject.text, since=iso(since_ms))
+    for alert in _live(session, {subject.text}).values():
+        tells_of_silence = alert.reason["code"].startswith("silence.")
+        if not alert.unknown and not tells_of_silence:
+            alert.become_unknown(by=RULE, now=now, why=why)
+
+
+def become_known(session: Session, subject: Subject, now: datetime) -> None:
+    """Say that the sensor is heard again; its alerts stand as they stood."""
+    for alert in _live(session, {subject.text}).values():
+        if alert.unknown:
+            alert.become_known(by=RULE, now=now, why=reason("alert.sensor_heard"))
+
+
+def _live(session: Session, subjects: set[str]) -> dict[tuple[str, str], Alert]:
+    rows = session.scalars(
+        select(Alert).where(Alert.live, Alert.subject.in_(subjects)).order_by(Alert.rule_code)
+    )
+    return {(row.rule_code, row.subject): row for row in rows}
+
+
+def _covered(session: Session, one: Found) -> bool:
+    """Whether an alert of this rule and subject already tells of that stretch."""
+    at = from_ms(one.step.observed_ms)
+    rows = session.scalars(
+        select(Alert).where(Alert.rule_code == one.rule.code, Alert.subject == one.subject.text)
+    )
+    return any(
+        row.live or (row.observed_at <= at and (row.cleared_at is None or row.cleared_at >= at))
+        for row in rows
+    )
+
+
+def _verdict(one: Found) -> Verdict:
+    step = one.step
+    arrived = None
+    if one.arrived_ms is not None and one.arrived_ms > step.observed_ms + 600_000:
+        arrived = from_ms(one.arrived_ms)
+    return Verdict(
+        rule_code=one.rule.code,
+        rule_version=one.rule.version,
+        to=step.to,
+        severity=step.severity,
+        observed_at=from_ms(step.observed_ms),
+        value=step.value,
+        limit=step.limit,
+        reason=step.reason,
+        arrived_at=arrived,
+        late=one.late,
+    )
+
+
+def _told(alert: Alert, one: Found) -> Reason:
+    return reason(
+        "notice.alert",
+        alert=alert.code,
+        severity=alert.severity,
+        subject=alert.subject,
+        why=one.step.reason.to_json(),
+        observed_at=iso(alert.observed_at),
+        arrived_at=None if alert.arrived_at is None else iso(alert.arrived_at),
+    )
+
+
+def _write_condition(session: Session, one: Found, now: datetime) -> None:
+    step = one.step
+    session.execute(
+        update(Condition)
+        .where(
+            Condition.rule_code == one.rule.code,
+            Condition.subject == one.subject.text,
+            Condition.until.is_(None),
+        )
+        .values(until=now, version=Condition.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+    if step.to in ("cleared", "latched"):
+        return
+    session.add(
+        Condition(
+            rule_code=one.rule.code,
+            rule_version=one.rule.version,
+            subject=one.subject.text,
+            site_id=one.subject.site_id,
+            severity=step.severity,
+            since=now,
+            value=step.value,
+            reason=step.reason.to_json(),
+        )
+    )
+    session.flush()

@@ -1,0 +1,191 @@
+"""Which sensor a device's channel was at an instant, and how that sensor is to be read then."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from models.alert import Subject
+from models.registry import Element, Site, Zone
+from models.sensor import Epoch, Sensor
+from models.times import to_ms
+
+FOR_EVER_MS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One epoch, as the pipeline needs it: `(since_ms, until_ms]`."""
+
+    since_ms: int
+    until_ms: int
+    offset: float
+    scale: float
+    retired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SensorFacts:
+    """What the pipeline knows of a sensor; a snapshot of the registry."""
+
+    key: int
+    id: uuid.UUID
+    code: str
+    name: Mapping[str, str]
+    site_id: uuid.UUID
+    site_code: str
+    timezone: str
+    quantity: str
+    unit: str
+    interval_ms: int
+    subject: Subject
+    zones: tuple[Subject, ...]
+    serves: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
+    retired: bool
+
+    def stretch_at(self, at_ms: int) -> Stretch | None:
+        """Return the epoch that covers an instant."""
+        for stretch in reversed(self.stretches):
+            if stretch.since_ms < at_ms <= stretch.until_ms:
+                return stretch
+        return None
+
+    @property
+    def is_rain(self) -> bool:
+        """Whether it measures rain by counting it."""
+        return self.quantity in ("rain_total", "rain_increment")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A channel's sensor from when to when."""
+
+    since_ms: int
+    until_ms: int
+    sensor: int
+
+
+class Bindings:
+    """The registry as the pipeline sees it, read once and again when it changes."""
+
+    def __init__(
+        self,
+        version: int,
+        sensors: Iterable[SensorFacts],
+        channels: Mapping[tuple[str, str], list[Bound]],
+        zones: Mapping[str, Subject],
+    ) -> None:
+        self.version = version
+        self.sensors = {facts.key: facts for facts in sensors}
+        self.channels = channels
+        self.zones = zones
+        self.by_device: dict[str, list[int]] = {}
+        for (device, _), bounds in channels.items():
+            keys = self.by_device.setdefault(device, [])
+            keys.extend(b.sensor for b in bounds if b.until_ms == FOR_EVER_MS)
+
+    def sensor_of(self, device: str, channel: str, at_ms: int) -> int | None:
+        """Return the key of the sensor that the channel was at that instant."""
+        for bound in self.channels.get((device, channel), ()):
+            if bound.since_ms < at_ms <= bound.until_ms:
+                return bound.sensor
+        return None
+
+    @classmethod
+    def load(cls, session: Session, version: int) -> Bindings:
+        """Read sensors, epochs and zones in a fixed number of queries."""
+        sites = {site.id: site for site in session.scalars(select(Site))}
+        zones = list(session.scalars(select(Zone).where(Zone.retired.is_(False))))
+        homes = {e.id: e.building_id for e in session.scalars(select(Element))}
+        rows = session.scalars(
+            select(Sensor).options(selectinload(Sensor.epochs)).order_by(Sensor.key)
+        ).all()
+        channels: dict[tuple[str, str], list[Bound]] = {}
+        facts = []
+        for row in rows:
+            facts.append(_facts(row, sites[row.site_id], _zones_of(row, zones, homes, sites)))
+            for epoch in row.epochs:
+                _bind(channels, row.key, epoch)
+        return cls(version, facts, channels, {s.text: s for s in _subjects(zones, sites)})
+
+
+def _facts(row: Sensor, site: Site, zones: tuple[Subject, ...]) -> SensorFacts:
+    return SensorFacts(
+        key=row.key,
+        id=row.id,
+        code=row.code,
+        name=row.name or {"zh": row.code, "en": row.code},
+        site_id=row.site_id,
+        site_code=site.code,
+        timezone=site.timezone,
+        quantity=row.quantity,
+        unit=row.unit,
+        interval_ms=row.interval_s * 1000,
+        subject=Subject(
+            f"sensor:{site.code}/{row.code}",
+            site_id=row.site_id,
+            sensor_id=row.id,
+            element_id=row.element_id,
+            site_code=site.code,
+        ),
+        zones=zones,
+        serves=tuple(row.serves or ()),
+        stretches=tuple(_stretch(epoch) for epoch in row.epochs),
+        retired=row.retired_at is not None,
+    )
+
+
+def _stretch(epoch: Epoch) -> Stretch:
+    until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
+    return Stretch(to_ms(epoch.since), until, epoch.offset, epoch.scale, epoch.kind == "retired")
+
+
+def _bind(channels: dict[tuple[str, str], list[Bound]], key: int, epoch: Epoch) -> None:
+    if epoch.device is None or epoch.kind == "retired":
+        return
+    until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
+    bounds = channels.setdefault((epoch.device, epoch.channel or ""), [])
+    if bounds and bounds[-1].sensor == key and bounds[-1].until_ms == to_ms(epoch.since):
+        bounds[-1] = Bound(bounds[-1].since_ms, until, key)
+    else:
+        bounds.append(Bound(to_ms(epoch.since), until, key))
+
+
+def _zones_of(
+    row: Sensor,
+    zones: Iterable[Zone],
+    homes: Mapping[uuid.UUID, uuid.UUID],
+    sites: Mapping[uuid.UUID, Site],
+) -> tuple[Subject, ...]:
+    """A sensor counts in the zones that hold its element or building, or that it serves."""
+    serves = set(row.serves or ())
+    building = row.building_id or homes.get(row.element_id) if row.element_id else row.building_id
+    found = []
+    for zone in zones:
+        stands = zone.site_id == row.site_id and (
+            str(row.element_id) in zone.element_ids or str(building) in zone.building_ids
+        )
+        site = sites[zone.site_id]
+        if stands or site.code in serves or zone.code in serves and zone.site_id == row.site_id:
+            found.append(_zone_subject(zone, site))
+    return tuple(found)
+
+
+def _subjects(zones: Iterable[Zone], sites: Mapping[uuid.UUID, Site]) -> list[Subject]:
+    return [_zone_subject(zone, sites[zone.site_id]) for zone in zones]
+
+
+def _zone_subject(zone: Zone, site: Site) -> Subject:
+    return Subject(
+        f"zone:{site.code}/{zone.code}", site_id=zone.site_id, zone_id=zone.id, site_code=site.code
+    )
+
+
+def hour_end_ms(at_ms: int) -> int:
+    """Return the end of the hour `(start, end]` that an instant falls in."""
+    return -(-at_ms // 3_600_000) * 3_600_000

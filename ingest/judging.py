@@ -1,0 +1,322 @@
+"""Lets the rules judge what came in, and keeps what they remember of every sensor and zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ingest.bindings import Bindings, SensorFacts
+from ingest.rulebook import InForce, Rulebook
+from ingest.storing import upsert
+from models.alert import Subject
+from models.reading import SensorState, ZoneState
+from models.readings import first_ms, raw_statement
+from models.rules import judge
+from models.rules.judge import Sample, Step
+
+DAY_MS = 86_400_000
+LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
+HISTORY_MS = DAY_MS  # older than this on arrival: stored and drawn, pages nobody
+# The longest memory of a rule: seven days of antecedent rain, with a day to spare.
+LOOKBACK_MS = 8 * DAY_MS
+
+
+class Found(NamedTuple):
+    """One step of a rule's judgement on its way to an alert or a condition."""
+
+    rule: InForce
+    subject: Subject
+    step: Step
+    arrived_ms: int | None = None
+    late: bool = False
+
+
+class SensorMemory:
+    """What is known of one sensor between batches; saved in one packed row."""
+
+    __slots__ = (
+        "at_ms",
+        "due_ms",
+        "heard_ms",
+        "key",
+        "quality",
+        "silent_since_ms",
+        "states",
+        "stretch_ms",
+        "touched",
+        "value",
+    )
+
+    def __init__(self, key: int) -> None:
+        self.key = key
+        self.at_ms: int | None = None
+        self.value: float | None = None
+        self.quality: int | None = None
+        self.heard_ms: int | None = None
+        self.silent_since_ms: int | None = None
+        self.due_ms: int | None = None
+        self.stretch_ms: int | None = None  # since when the epoch of the last judged sample runs
+        self.states: list[tuple[InForce, Any]] = []
+        self.touched = False
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns of its row."""
+        packed = {
+            one.code: [one.version, judge.dump(one.rule, state)] for one, state in self.states
+        }
+        return {
+            "sensor": self.key,
+            "heard_ms": self.heard_ms,
+            "at_ms": self.at_ms,
+            "value": self.value,
+            "quality": self.quality,
+            "silent_since_ms": self.silent_since_ms,
+            "due_ms": self.due_ms,
+            "rules": msgspec.msgpack.encode([self.stretch_ms, packed]),
+        }
+
+
+class Judges:
+    """The rules at work: memory in, findings out. Forgotten whole when a transaction fails."""
+
+    def __init__(self, bindings: Bindings, rulebook: Rulebook) -> None:
+        self.bindings = bindings
+        self.rulebook = rulebook
+        self.sensors: dict[int, SensorMemory] = {}
+        self.zones: dict[tuple[str, str], Any] = {}
+        self.adopted: list[Found] = []  # verdicts of rules that are new to a sensor's past
+        self._zones_touched: set[tuple[str, str]] = set()
+        self._combinations = {one.code: one for one in rulebook.combinations}
+
+    @classmethod
+    def load(cls, session: Session, bindings: Bindings, rulebook: Rulebook) -> Judges:
+        """Read all memory; a rule that is new for a sensor is warmed up from stored readings."""
+        judges = cls(bindings, rulebook)
+        rows = {row.sensor: row for row in session.scalars(select(SensorState))}
+        for key, facts in bindings.sensors.items():
+            memory, adopted = _remember(session, facts, rulebook, rows.get(key))
+            judges.sensors[key] = memory
+            judges.adopted += adopted
+        for row in session.scalars(select(ZoneState)):
+            one = judges._combinations.get(row.rule)
+            if one is not None:
+                dumped = msgspec.msgpack.decode(row.state)
+                judges.zones[row.rule, row.subject] = judge.load(one.rule, dumped)
+        return judges
+
+    def sample(self, facts: SensorFacts, memory: SensorMemory, sample: Sample) -> Iterator[Found]:
+        """Judge one reading that is newer than all before it."""
+        stretch = facts.stretch_at(sample.at_ms)
+        if stretch is not None:
+            if memory.stretch_ms is not None and memory.stretch_ms != stretch.since_ms:
+                for one, state in memory.states:
+                    judge.new_epoch(one.rule, state, stretch.since_ms)
+            memory.stretch_ms = stretch.since_ms
+            if sample.value is not None and (stretch.scale != 1.0 or stretch.offset):
+                corrected = sample.value * stretch.scale + stretch.offset
+                sample = sample._replace(value=corrected)
+        for one, state in memory.states:
+            steps = judge.on_sample(one.rule, state, sample)
+            if steps:
+                yield from self._spread(one, facts, state, steps, sample.arrived_ms)
+
+    def tick(self, now_ms: int, listening_since_ms: int | None = None) -> Iterator[Found]:
+        """Let silence be noticed, delays ripen and windows run empty."""
+        for key, memory in self.sensors.items():
+            facts = self.bindings.sensors[key]
+            if facts.retired or memory.heard_ms is None:
+                continue
+            interval_s = facts.interval_ms / 1000
+            deaf_ms = max(0, (listening_since_ms or 0) - memory.heard_ms)
+            for one, state in memory.states:
+                steps = judge.on_tick(
+                    one.rule,
+                    state,
+                    now_ms,
+                    memory.heard_ms,
+                    interval_s=interval_s,
+                    deaf_ms=deaf_ms,
+                )
+                if steps:
+                    memory.touched = True
+                    yield from self._spread(one, facts, state, steps, None)
+        for (code, subject), state in self.zones.items():
+            one = self._combinations[code]
+            steps = judge.on_tick(one.rule, state, now_ms, now_ms)
+            if steps:
+                self._zones_touched.add((code, subject))
+                zone = self.bindings.zones[subject]
+                yield from (Found(one, zone, step) for step in steps)
+
+    def again(self, session: Session, facts: SensorFacts, at_ms: int) -> Iterator[Found]:
+        """Judge the stretch round an out-of-order reading anew; the memory stays as it is."""
+        memory = self.sensors[facts.key]
+        until_ms = memory.at_ms or at_ms
+        samples = list(_corrected(session, facts, at_ms - LOOKBACK_MS, until_ms))
+        for one, _ in memory.states:
+            if one.kind == "silence":
+                continue
+            for step in judge.backtest(one.rule, samples, facts.quantity):
+                if step.observed_ms >= at_ms:
+                    yield Found(one, facts.subject, step, late=True)
+
+    def forget_latch(self, rule_code: str, subject: str, at_ms: int) -> None:
+        """Tell the rule that a person has reset its alert after an inspection."""
+        one = self._combinations.get(rule_code)
+        if one is not None:
+            state = self.zones.get((rule_code, subject))
+            if state is not None:
+                judge.on_reset(one.rule, state, at_ms)
+                self._zones_touched.add((rule_code, subject))
+            return
+        for key, facts in self.bindings.sensors.items():
+            if facts.subject.text == subject:
+                for mine, state in self.sensors[key].states:
+                    if mine.code == rule_code:
+                        judge.on_reset(mine.rule, state, at_ms)
+                        self.sensors[key].touched = True
+
+    def save(self, session: Session) -> None:
+        """Write the memory of all sensors and zones that changed; the caller commits."""
+        rows = [memory.row() for memory in self.sensors.values() if memory.touched]
+        upsert(session, SensorState, rows, ["sensor"])
+        for memory in self.sensors.values():
+            memory.touched = False
+        zones = [
+            {
+                "rule": code,
+                "subject": subject,
+                "state": msgspec.msgpack.encode(
+                    judge.dump(self._combinations[code].rule, self.zones[code, subject])
+                ),
+            }
+            for code, subject in sorted(self._zones_touched)
+        ]
+        upsert(session, ZoneState, zones, ["rule", "subject"])
+        self._zones_touched.clear()
+
+    def _spread(
+        self,
+        one: InForce,
+        facts: SensorFacts,
+        state: Any,
+        steps: Iterable[Step],
+        arrived_ms: int | None,
+    ) -> Iterator[Found]:
+        """Pass a sensor's steps on, and to the combinations over its zones."""
+        for step in steps:
+            yield Found(one, facts.subject, step, arrived_ms)
+            ended = step.to in ("cleared", "latched")
+            severity = None if ended else step.severity
+            for combination in self.rulebook.combinations:
+                if one.code in combination.rule.rules:
+                    for zone in facts.zones:
+                        yield from self._term(combination, zone, one.code, facts, severity, step)
+
+    def _term(
+        self,
+        combination: InForce,
+        zone: Subject,
+        rule_code: str,
+        facts: SensorFacts,
+        severity: str | None,
+        step: Step,
+    ) -> Iterator[Found]:
+        key = (combination.code, zone.text)
+        if key not in self.zones:
+            self.zones[key] = judge.fresh_state(combination.rule)
+        self._zones_touched.add(key)
+        steps = judge.on_term(
+            combination.rule,
+            self.zones[key],
+            rule_code,
+            facts.subject.text,
+            severity,
+            step.at_ms,
+            step.observed_ms,
+        )
+        yield from (Found(combination, zone, found) for found in steps)
+
+
+def delay_of(at_ms: int, arrived_ms: int, interval_ms: int) -> str:
+    """Return `fresh`, `delayed` or `history` for a reading by how late it came."""
+    delay_ms = arrived_ms - at_ms
+    if delay_ms > HISTORY_MS:
+        return "history"
+    longest = max(LATE_INTERVALS * interval_ms, LATEST_FRESH_MS)
+    return "delayed" if delay_ms > longest else "fresh"
+
+
+def _remember(
+    session: Session, facts: SensorFacts, rulebook: Rulebook, row: SensorState | None
+) -> tuple[SensorMemory, list[Found]]:
+    """Return a sensor's memory, and what a rule that is new to it says of its stored past."""
+    memory, adopted = SensorMemory(facts.key), []
+    packed: dict[str, Any] = {}
+    if row is not None:
+        memory.heard_ms, memory.at_ms = row.heard_ms, row.at_ms
+        memory.value, memory.quality = row.value, row.quality
+        memory.silent_since_ms, memory.due_ms = row.silent_since_ms, row.due_ms
+        if row.rules:
+            memory.stretch_ms, packed = msgspec.msgpack.decode(row.rules)
+    for one in rulebook.for_sensor(facts):
+        version, dumped = packed.get(one.code, (None, None))
+        if version == one.version:
+            state = judge.load(one.rule, dumped)
+        else:
+            state, last = _warmed_up(session, facts, one, memory)
+            memory.touched = memory.touched or memory.at_ms is not None
+            adopted += [Found(one, facts.subject, step) for step in last]
+        memory.states.append((one, state))
+    return memory, adopted
+
+
+def _warmed_up(
+    session: Session, facts: SensorFacts, one: InForce, memory: SensorMemory
+) -> tuple[Any, list[Step]]:
+    """Return the state of a rule that has seen the stored past, and its verdict as a step.
+
+    So a new version goes on where the old one stood: it raises what holds, clears what doesn't.
+    """
+    state = judge.fresh_state(one.rule, facts.quantity)
+    if memory.at_ms is None or one.kind == "silence":
+        return state, []
+    last: list[Step] = []
+    for sample in _past(session, facts, one, memory.at_ms):
+        last = judge.on_sample(one.rule, state, sample) or last
+    if not last or last[-1].observed_ms < memory.at_ms - HISTORY_MS and not state.verdict.severity:
+        return state, []
+    holds = state.verdict.severity
+    step = last[-1]
+    to = "raised" if holds else ("latched" if step.to == "latched" else "cleared")
+    return state, [replace(step, to=to, severity=holds or step.severity)]
+
+
+def _past(session: Session, facts: SensorFacts, one: InForce, until_ms: int) -> Iterator[Sample]:
+    """Read what a rule needs to have seen: its baseline's hours, and the longest window."""
+    since_ms = until_ms - LOOKBACK_MS
+    if getattr(one.rule, "of", "value") == "change":
+        stretch = facts.stretch_at(until_ms)
+        first = first_ms(session, facts.key, stretch.since_ms if stretch else 0)
+        if first is not None and first < since_ms:
+            yield from _corrected(session, facts, first - 1, first + one.rule.baseline.over_ms)
+    yield from _corrected(session, facts, since_ms, until_ms)
+
+
+def _corrected(
+    session: Session, facts: SensorFacts, since_ms: int, until_ms: int
+) -> Iterator[Sample]:
+    """Read the stored samples of the newest epoch in a stretch, as the rules see them."""
+    stretch = facts.stretch_at(until_ms)
+    if stretch is not None:
+        since_ms = max(since_ms, stretch.since_ms)
+    scale, offset = (1.0, 0.0) if stretch is None else (stretch.scale, stretch.offset)
+    rows = session.execute(raw_statement(facts.key, since_ms, until_ms)).all()
+    for at_ms, value, quality, _ in rows:
+        corrected = None if value is None else value * scale + offset
+        yield Sample(at_ms, corrected, quality, at_ms)

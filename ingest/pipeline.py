@@ -1,0 +1,264 @@
+"""Takes messages to readings, verdicts, alerts and notices: the paragraph to read first."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from ingest import alerting, rain, rollups, silence, storing
+from ingest.bindings import Bindings, SensorFacts
+from ingest.devices import Heard
+from ingest.formats.decode import decode
+from ingest.formats.decoded import Decoded, Measurement, quarantined
+from ingest.formats.memory import Memory
+from ingest.judging import Found, Judges, SensorMemory, delay_of
+from ingest.message import Message
+from ingest.repeats import Repeats
+from ingest.rulebook import Rulebook
+from ingest.storing import Row
+from models.pulse import bump, registry_version
+from models.reasons import Reason
+from models.rules.judge import Sample
+from models.times import from_ms, to_ms
+from models.units import quality_of, to_canonical
+
+log = logging.getLogger(__name__)
+
+CLOCK_TOPIC = "ridgewatch/$clock"
+BELIEVABLE = 3  # quality flags up to "questionable"
+
+
+@dataclass
+class Batch:
+    """What one transaction takes in; built up by the pipeline, written at its end."""
+
+    refused: list[tuple[Message, Reason]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    out_of_order: list[tuple[SensorFacts, int]] = field(default_factory=list)
+    hours: set[tuple[int, int]] = field(default_factory=set)
+    readings: int = 0
+    repeats: int = 0
+
+
+class Pipeline:
+    """Decode, bind, store, judge; the caller owns the transaction and acknowledges after it.
+
+    What it remembers between batches mirrors the database. After a failed transaction the
+    mirror is wrong: call `forget`, and it is read anew.
+    """
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
+        self.repeats = Repeats()
+        self.heard = Heard()
+        self.judges: Judges | None = None
+        self.watermarks: dict[int, int] = {}
+
+    def decode(self, messages: Sequence[Message]) -> list[tuple[Message, Decoded]]:
+        """Read messages; done before the write lock is taken, since it needs no database."""
+        decoded = []
+        for message in messages:
+            outcome = _of_source(message) or decode(message, self.memory)
+            self.memory.learn(outcome.learned)
+            decoded.append((message, outcome))
+        return decoded
+
+    def take(
+        self, session: Session, decoded: Sequence[tuple[Message, Decoded]], now: datetime
+    ) -> Batch:
+        """Store and judge a batch in the caller's transaction, in order of arrival."""
+        judges = self._judges(session)
+        batch = Batch(found=judges.adopted)
+        judges.adopted = []
+        for message, outcome in decoded:
+            self._take_one(session, judges, batch, message, outcome)
+        storing.insert_readings(session, batch.rows)
+        storing.quarantine(session, batch.refused)
+        storing.keep_waiting(session, batch.waiting)
+        self.heard.note(judges.bindings, decoded)
+        rollups.close_hours(session, judges.bindings, batch.hours)
+        alerting.write(session, batch.found, now)
+        for facts, at_ms in batch.out_of_order:
+            alerting.write_late(session, list(judges.again(session, facts, at_ms)), now)
+        rain.follow(session, judges, batch.rows, now)
+        return batch
+
+    def tick(self, session: Session, now: datetime, listening_since_ms: int | None = None) -> None:
+        """Let time itself speak: silence, delays that ripen, windows that run empty."""
+        judges = self._judges(session)
+        now_ms = to_ms(now)
+        found = list(judges.tick(now_ms, listening_since_ms))
+        silence.notice(session, judges, now, listening_since_ms)
+        alerting.write(session, found, now)
+        rain.tick(session, judges, now)
+
+    def flush(self, session: Session, now: datetime) -> None:
+        """Write what the batches and ticks of this transaction remember; then commit."""
+        self.heard.write(session, now)
+        if self.judges is not None:
+            self.judges.save(session)
+        bump(session)
+
+    def forget(self) -> None:
+        """Drop all memory of the database; it is read anew with the next batch."""
+        self.judges = None
+        self.heard = Heard()
+        self.watermarks.clear()
+
+    def watermark(self) -> datetime | None:
+        """Return the instant up to which every source has told all, once all have spoken."""
+        return from_ms(min(self.watermarks.values())) if self.watermarks else None
+
+    def _judges(self, session: Session) -> Judges:
+        version = registry_version(session)
+        if self.judges is None or self.judges.bindings.version != version:
+            if self.judges is not None:
+                self.judges.save(session)
+            bindings = Bindings.load(session, version)
+            self.judges = Judges.load(session, bindings, Rulebook.load(session))
+        return self.judges
+
+    def _take_one(
+        self, session: Session, judges: Judges, batch: Batch, message: Message, outcome: Decoded
+    ) -> None:
+        if message.topic == CLOCK_TOPIC:
+            self._take_watermark(batch, message)
+            return
+        for device in outcome.devices:
+            for key in judges.bindings.by_device.get(device, ()):
+                silence.heard(session, judges, key, message.received_ms)
+        if self.repeats.knows(message, outcome):
+            batch.repeats += 1
+            return
+        if outcome.reason is not None and outcome.outcome in ("quarantine", "partial"):
+            batch.refused.append((message, outcome.reason))
+        conflict = False
+        for measurement in outcome.measurements:
+            conflict |= self._measure(session, judges, batch, message, measurement)
+        if conflict:
+            batch.refused.append((message, quarantined("conflicting-duplicate")))
+
+    def _measure(
+        self,
+        session: Session,
+        judges: Judges,
+        batch: Batch,
+        message: Message,
+        measurement: Measurement,
+    ) -> bool:
+        """Store one measurement and have it judged; True where it contradicts a stored one."""
+        at_ms = measurement.at_ms
+        key = judges.bindings.sensor_of(measurement.device, measurement.channel, at_ms)
+        if key is None:
+            batch.waiting.append(_waiting(message, measurement))
+            return False
+        facts, memory = judges.bindings.sensors[key], judges.sensors[key]
+        silence.heard(session, judges, key, message.received_ms)
+        row = _row(facts, memory, message, measurement)
+        newer = memory.at_ms is None or at_ms > memory.at_ms
+        if not newer:
+            known = _stored_or_waiting(session, batch.rows, key, at_ms)
+            if known is not None:
+                batch.repeats += 1
+                return known != (row.value, row.raw)
+        batch.rows.append(row)
+        batch.readings += 1
+        batch.hours.update(rollups.touched(memory.at_ms, at_ms, key))
+        history = _is_history(facts, message, measurement)
+        if not newer:
+            if not history:
+                batch.out_of_order.append((facts, at_ms))
+            return False
+        memory.at_ms, memory.value, memory.quality = at_ms, row.value, row.quality
+        memory.touched = True
+        if not history:
+            sample = Sample(at_ms, row.value, row.quality, max(message.received_ms, at_ms))
+            batch.found.extend(judges.sample(facts, memory, sample))
+        return False
+
+    def _take_watermark(self, batch: Batch, message: Message) -> None:
+        """Note how far a source has told all. A clock that can't be read is quarantined."""
+        try:
+            told = json.loads(message.payload)
+            of, source = int(told["of"]), int(told["source"])
+            at_ms = to_ms(datetime.fromisoformat(told["t"].replace("Z", "+00:00")))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            batch.refused.append((message, quarantined("bad-watermark")))
+            return
+        for missing in range(of):
+            self.watermarks.setdefault(missing, 0)
+        self.watermarks[source] = max(at_ms, self.watermarks.get(source, 0))
+
+
+def _of_source(message: Message) -> Decoded | None:
+    """Return the outcome of what a source itself says, and of the simulator's clock."""
+    if message.topic == CLOCK_TOPIC or message.topic.startswith("$ridgewatch/"):
+        return Decoded("ignore", format="source")
+    return None
+
+
+def _is_history(facts: SensorFacts, message: Message, measurement: Measurement) -> bool:
+    """Return whether a reading is only stored and drawn: old, replayed, or nobody's measurement.
+
+    A broker marks what it had kept; to the receiver every message is news.
+    """
+    kept = message.retain and message.source == "subscriber"
+    if measurement.historical or measurement.simulated or kept:
+        return True
+    return delay_of(measurement.at_ms, message.received_ms, facts.interval_ms) == "history"
+
+
+def _row(
+    facts: SensorFacts, memory: SensorMemory, message: Message, measurement: Measurement
+) -> Row:
+    """Return the reading in the sensor's canonical unit, with the worse of its quality flags."""
+    raw = measurement.raw_value
+    number = float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else None
+    value = measurement.value
+    if value is not None:
+        unit = measurement.unit or measurement.raw_unit or facts.unit
+        value = to_canonical(value, unit, facts.quantity)
+    elapsed_s = None
+    previous = memory.value if memory.quality in (1, 2) else None
+    if memory.at_ms is not None and measurement.at_ms > memory.at_ms:
+        elapsed_s = (measurement.at_ms - memory.at_ms) / 1000
+    else:
+        previous = None
+    quality = max(measurement.quality, quality_of(facts.quantity, value, previous, elapsed_s))
+    return Row(
+        facts.key,
+        measurement.at_ms,
+        value,
+        quality,
+        number if number != value else None,
+        message.received_ms,
+    )
+
+
+def _stored_or_waiting(
+    session: Session, rows: Iterable[Row], key: int, at_ms: int
+) -> tuple[float | None, float | None] | None:
+    """Return (value, raw) of a reading of this instant, in the table or still in this batch."""
+    for row in rows:
+        if row.sensor == key and row.at_ms == at_ms:
+            return row.value, row.raw
+    return storing.stored_values(session, key, at_ms)
+
+
+def _waiting(message: Message, measurement: Measurement) -> dict[str, Any]:
+    return {
+        "device": measurement.device,
+        "channel": measurement.channel,
+        "at_ms": measurement.at_ms,
+        "value": measurement.value,
+        "unit": measurement.unit or measurement.raw_unit,
+        "received_ms": message.received_ms,
+    }

@@ -1,0 +1,43 @@
+"""Recognises messages that came before and carry nothing by which a reading would tell."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from hashlib import blake2b
+
+from ingest.formats.decoded import Decoded
+from ingest.message import Message
+
+KEPT_MS = 600_000  # ten minutes: longer than any broker or client waits before it sends again
+MOST = 200_000
+
+
+class Repeats:
+    """Keys of recent messages: the format's own, or a digest of the whole.
+
+    A digest counts only where a repeat is likely: a message marked DUP, or the first one after
+    a reconnect. Two equal messages otherwise are two measurements. Readings with a device's own
+    time need none of this, their key is that time.
+    """
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
+
+    def knows(self, message: Message, outcome: Decoded) -> bool:
+        """Return whether this message came before; remember it."""
+        if outcome.key:
+            key = f"{outcome.format}:{outcome.key}".encode()
+        elif any(m.time_source == "receipt" for m in outcome.measurements):
+            key = blake2b(message.topic.encode() + b"\0" + message.payload, digest_size=16).digest()
+        else:
+            return False
+        seen_ms = self._seen.pop(key, None)
+        self._seen[key] = message.received_ms
+        while len(self._seen) > MOST:
+            self._seen.popitem(last=False)
+        if seen_ms is None:
+            return False
+        if outcome.key:
+            return True
+        recent = message.received_ms - seen_ms <= KEPT_MS
+        return recent and (message.dup or message.resumed)

@@ -1,0 +1,138 @@
+"""Writes a batch's rows in few statements: readings, what waits, what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from ingest.message import Message
+from models.reading import Channel, Quarantined, Reading, SensorState, WaitingReading
+from models.reasons import Reason
+from models.times import from_ms
+
+LATE_MS = 60_000  # a reading that came later than this after its time carries its arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A reading on its way to the table."""
+
+    sensor: int
+    at_ms: int
+    value: float | None
+    quality: int
+    raw: float | None
+    arrived_ms: int
+
+    def values(self) -> dict[str, Any]:
+        """Return the columns; the arrival only where it was late."""
+        late = self.arrived_ms - self.at_ms > LATE_MS
+        return {
+            "sensor": self.sensor,
+            "at_ms": self.at_ms,
+            "value": self.value,
+            "quality": self.quality,
+            "raw": self.raw,
+            "arrived_ms": self.arrived_ms if late else None,
+        }
+
+
+def upsert(
+    session: Session,
+    table: Any,
+    rows: Sequence[Mapping[str, Any]],
+    key: Sequence[str],
+    keep: Iterable[str] = (),
+) -> None:
+    """Insert rows, or replace all their other columns but `keep` where the key is there."""
+    if not rows:
+        return
+    target: Table = table.__table__
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(target)
+    spared = {*key, *keep}
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in spared}
+    session.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), list(rows))
+
+
+def insert_readings(session: Session, rows: Sequence[Row]) -> None:
+    """Insert readings that are known to be new."""
+    if rows:
+        session.execute(insert(Reading.__table__), [row.values() for row in rows])
+
+
+def stored_values(
+    session: Session, sensor: int, at_ms: int
+) -> tuple[float | None, float | None] | None:
+    """Return (value, raw) of the reading at exactly this instant, or None where there is none."""
+    found = session.execute(
+        select(Reading.value, Reading.raw).where(Reading.sensor == sensor, Reading.at_ms == at_ms)
+    ).first()
+    return None if found is None else (found[0], found[1])
+
+
+def newest_times(session: Session) -> dict[int, int]:
+    """Return the instant of each sensor's newest reading."""
+    newest = select(SensorState.sensor, SensorState.at_ms).where(SensorState.at_ms.is_not(None))
+    return {sensor: at_ms for sensor, at_ms in session.execute(newest)}
+
+
+def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> None:
+    """Keep messages whole, with their reasons."""
+    if not refused:
+        return
+    rows = [
+        {
+            "received_at": from_ms(message.received_ms),
+            "topic": message.topic[:4096].replace("\x00", "\N{SYMBOL FOR NULL}"),
+            "payload": message.payload,
+            "qos": message.qos,
+            "retain": message.retain,
+            "source": message.source,
+            "client": message.client.replace("\x00", "\N{SYMBOL FOR NULL}"),
+            "device": message.device,
+            "reason": why.to_json(),
+        }
+        for message, why in refused
+    ]
+    session.execute(insert(Quarantined.__table__), rows)
+
+
+def keep_waiting(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep readings of unclaimed channels; of two at one instant the first stays."""
+    if not rows:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(WaitingReading.__table__)
+    session.execute(
+        statement.on_conflict_do_nothing(index_elements=["device", "channel", "at_ms"]), list(rows)
+    )
+
+
+def note_channels(session: Session, heard: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+    """Write when each channel was heard, and what it said last."""
+    if not heard:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(Channel.__table__)
+    excluded = statement.excluded
+    changes = {
+        "last_ms": excluded.last_ms,
+        "last_value": excluded.last_value,
+        "quantity": func.coalesce(excluded.quantity, Channel.__table__.c.quantity),
+        "unit": func.coalesce(excluded.unit, Channel.__table__.c.unit),
+        "claimed": excluded.claimed,
+        "count": Channel.__table__.c["count"] + excluded.count,
+    }
+    rows = [
+        {"device": device, "channel": channel, **values}
+        for (device, channel), values in sorted(heard.items())
+    ]
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["device", "channel"], set_=changes), rows
+    )

@@ -1,0 +1,184 @@
+"""The one thread that owns the database: takes batches, commits, and only then acknowledges."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from time import monotonic
+
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from ingest.formats.decoded import Decoded, quarantined
+from ingest.inbox import Inbox
+from ingest.message import Delivery, Message, Source
+from ingest.pipeline import CLOCK_TOPIC, Pipeline
+from ingest.storing import quarantine
+from models.clock import TICK, SiteClock, machine_now, site_clock
+from models.heartbeat import beat
+from models.store import Store
+from models.times import to_ms
+
+log = logging.getLogger(__name__)
+
+MOST_MESSAGES = 4000  # a batch; perf.md §9: 2,000 to 5,000 keeps commits short and cheap
+BEAT_S = 1.0
+CHECKPOINT_S = 10.0
+EXIT_STORAGE = 70  # the supervisor starts a new worker; nothing unsaved was acknowledged
+
+
+@dataclass
+class SiteTime:
+    """The clock row as this process last read it, so that network threads need no database."""
+
+    row: SiteClock | None = None
+
+    def now(self) -> datetime:
+        """Return the site's instant."""
+        machine = machine_now()
+        return machine if self.row is None else self.row.now(machine)
+
+    def now_ms(self) -> int:
+        """Return the site's instant in milliseconds."""
+        return to_ms(self.now())
+
+
+@dataclass
+class Worker:
+    """Moves deliveries from the inbox into the database until told to stop."""
+
+    store: Store
+    inbox: Inbox
+    sources: Mapping[str, Source]
+    pipeline: Pipeline = field(default_factory=Pipeline)
+    time: SiteTime = field(default_factory=SiteTime)
+    stopping: Callable[[], bool] = lambda: False
+    listening_since_ms: int | None = None
+    ticked_until: datetime | None = None
+
+    def run(self) -> None:
+        """Work until `stopping`; whatever is in the inbox then was never acknowledged."""
+        self.refresh_clock()
+        self.listening_since_ms = self.time.now_ms()
+        beaten = checkpointed = 0.0
+        while not self.stopping():
+            deliveries = self.inbox.take(MOST_MESSAGES, wait_s=0.2)
+            if deliveries:
+                self.take(deliveries)
+            self.tick()
+            if monotonic() - beaten >= BEAT_S:
+                self._beat()
+                beaten = monotonic()
+            if monotonic() - checkpointed >= CHECKPOINT_S:
+                self.store.checkpoint()
+                checkpointed = monotonic()
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Decode, store and judge; commit; acknowledge in the order of arrival."""
+        decoded = self.pipeline.decode([delivery.message for delivery in deliveries])
+        self._commit(decoded)
+        for source, run in groupby(deliveries, key=lambda one: one.message.source):
+            self.sources[source].acknowledge(list(run))
+
+    def tick(self) -> None:
+        """Let the site's minutes pass, one after the other, up to now."""
+        now = self.time.now()
+        if self.ticked_until is None:
+            self.ticked_until = _minute(now)
+        if now < self.ticked_until + TICK:
+            return
+        try:
+            with self.store.writing() as session:
+                self._read_clock(session)
+                self._tick_until(session, now)
+                self.pipeline.flush(session, now)
+        except Exception:
+            self.pipeline.forget()  # what it remembers was not committed
+            raise
+
+    def refresh_clock(self) -> None:
+        """Read the clock row."""
+        with self.store.reading() as session:
+            self._read_clock(session)
+
+    def _commit(self, decoded: Sequence[tuple[Message, Decoded]]) -> None:
+        """Commit a batch; where a row can't be stored, halve until the one culprit stands alone."""
+        try:
+            self._write(decoded)
+        except (IntegrityError, DataError) as fault:
+            self.pipeline.forget()
+            if len(decoded) == 1:
+                self._set_aside(decoded[0][0], fault)
+                return
+            middle = len(decoded) // 2
+            self._commit(decoded[:middle])
+            self._commit(decoded[middle:])
+        except OperationalError as fault:
+            # Disk full, a failed fsync, a lost server: what is on disk is not known here. A
+            # process that goes on would guess; a new one reads what is true.
+            log.critical("storage_failed error=%r", str(fault.orig)[:300])
+            os._exit(EXIT_STORAGE)
+        except Exception:
+            self.pipeline.forget()
+            raise
+
+    def _write(self, decoded: Sequence[tuple[Message, Decoded]]) -> None:
+        with self.store.writing() as session:
+            self._read_clock(session)
+            now = self.time.now()
+            for stretch in _up_to_watermarks(decoded):
+                self.pipeline.take(session, stretch, now)
+                now = self._follow_watermark(session, now)
+            self.pipeline.flush(session, now)
+
+    def _follow_watermark(self, session: Session, now: datetime) -> datetime:
+        """Move a led clock to where every source has told all, minute by minute."""
+        row, until = self.time.row, self.pipeline.watermark()
+        if row is None or row.mode != "led" or until is None or until <= row.site_at:
+            return now
+        row.move_to(until, machine_now())
+        self._tick_until(session, until)
+        beat(session, "ingest", done_until=until)
+        return until
+
+    def _tick_until(self, session: Session, now: datetime) -> None:
+        if self.ticked_until is None:
+            self.ticked_until = _minute(now)
+        while self.ticked_until + TICK <= now:
+            self.ticked_until += TICK
+            self.pipeline.tick(session, self.ticked_until, self.listening_since_ms)
+
+    def _set_aside(self, message: Message, fault: Exception) -> None:
+        log.error("could_not_store topic=%r error=%r", message.topic[:200], str(fault)[:300])
+        with self.store.writing() as session:
+            quarantine(session, [(message, quarantined("could-not-be-stored"))])
+
+    def _read_clock(self, session: Session) -> None:
+        self.time.row = site_clock(session)
+
+    def _beat(self) -> None:
+        with self.store.writing() as session:
+            self._read_clock(session)
+            beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
+
+
+def _minute(at: datetime) -> datetime:
+    """Return the whole minute before an instant: all ticks lie on whole minutes of site time."""
+    return at.replace(second=0, microsecond=0)
+
+
+def _up_to_watermarks(
+    decoded: Sequence[tuple[Message, Decoded]],
+) -> Iterator[Sequence[tuple[Message, Decoded]]]:
+    """Yield stretches that end with a watermark, so that ticks fall between the right messages."""
+    start = 0
+    for index, (message, _) in enumerate(decoded):
+        if message.topic == CLOCK_TOPIC:
+            yield decoded[start : index + 1]
+            start = index + 1
+    if start < len(decoded):
+        yield decoded[start:]

@@ -1,0 +1,156 @@
+"""Reads a sensor's past: raw values, hours and days, with its epochs' corrections applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.reading import DAY_S, HOUR_S, Reading, Rollup, SensorState
+from models.sensor import Epoch, Sensor
+from models.times import to_ms
+
+RESOLUTIONS = ("raw", "hour", "day", "auto")
+MOST_RAW = 20_000
+GOOD_ENOUGH = 3  # quality flags up to this one are believable
+
+
+class Point(NamedTuple):
+    """A raw reading: the corrected value, and the value as it came."""
+
+    at_ms: int
+    value: float | None
+    quality: int
+    raw: float | None
+
+
+class Bar(NamedTuple):
+    """An hour or a day, by its end; for rain `value` is the credited millimetres."""
+
+    end_ms: int
+    value: float | None
+    min: float | None
+    max: float | None
+    count: int
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What a sensor said last, and whether it is still speaking."""
+
+    at_ms: int | None
+    value: float | None
+    quality: int | None
+    heard_ms: int | None
+    silent_since_ms: int | None
+
+    def standing(self, now_ms: int, interval_s: int) -> str:
+        """Return `never`, `unknown` (silent), `stale` or `fresh`. Never 'normal'."""
+        if self.heard_ms is None:
+            return "never"
+        if self.silent_since_ms is not None:
+            return "unknown"
+        return "stale" if now_ms - self.heard_ms > 2 * interval_s * 1000 else "fresh"
+
+
+NEVER = Latest(None, None, None, None, None)
+
+
+def latest(session: Session, keys: Iterable[int]) -> dict[int, Latest]:
+    """Return what each sensor said last; one query."""
+    rows = session.scalars(select(SensorState).where(SensorState.sensor.in_(list(keys))))
+    return {
+        row.sensor: Latest(row.at_ms, row.value, row.quality, row.heard_ms, row.silent_since_ms)
+        for row in rows
+    }
+
+
+def raw(
+    session: Session, sensor: Sensor, since: datetime, until: datetime, most: int | None = None
+) -> list[Point]:
+    """Return the raw readings of `(since, until]`, in order, corrected by their epochs."""
+    correct = Correction(sensor.epochs)
+    rows = session.execute(raw_statement(sensor.key, to_ms(since), to_ms(until), most))
+    return [
+        Point(at_ms, correct(at_ms, value), quality, value if came is None else came)
+        for at_ms, value, quality, came in rows
+    ]
+
+
+def raw_statement(key: int, since_ms: int, until_ms: int, most: int | None = None):  # type: ignore[no-untyped-def]
+    """Return the select of (at_ms, value, quality, raw) of a stretch; uncorrected."""
+    statement = (
+        select(Reading.at_ms, Reading.value, Reading.quality, Reading.raw)
+        .where(Reading.sensor == key, Reading.at_ms > since_ms, Reading.at_ms <= until_ms)
+        .order_by(Reading.at_ms)
+    )
+    return statement if most is None else statement.limit(most)
+
+
+def first_ms(session: Session, key: int, since_ms: int) -> int | None:
+    """Return the instant of a sensor's first reading after `since_ms`."""
+    return session.scalar(
+        select(Reading.at_ms)
+        .where(Reading.sensor == key, Reading.at_ms > since_ms)
+        .order_by(Reading.at_ms)
+        .limit(1)
+    )
+
+
+class Correction:
+    """Applies the epoch that covers an instant: `value × scale + offset`."""
+
+    def __init__(self, epochs: Sequence[Epoch]) -> None:
+        self._steps = [(to_ms(e.since), e.scale, e.offset) for e in epochs]
+        self._plain = all(scale == 1.0 and not offset for _, scale, offset in self._steps)
+
+    def __call__(self, at_ms: int, value: float | None) -> float | None:
+        """Return the value as the site understands it."""
+        if self._plain or value is None:
+            return value
+        for since_ms, scale, offset in reversed(self._steps):
+            if at_ms > since_ms:
+                return value * scale + offset
+        return value
+
+
+def bars(
+    session: Session, sensor: Sensor, span_s: int, since: datetime, until: datetime
+) -> list[Bar]:
+    """Return hours or days whose ends lie in `(since, until]`; the newest may still be growing."""
+    correct = Correction(sensor.epochs)
+    plain = sensor.quantity in ("rain_total", "rain_increment")
+    found = session.execute(
+        select(Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max, Rollup.count, Rollup.quality)
+        .where(
+            Rollup.sensor == sensor.key,
+            Rollup.span_s == span_s,
+            Rollup.end_ms > to_ms(since),
+            Rollup.end_ms <= to_ms(until) + span_s * 1000,
+        )
+        .order_by(Rollup.end_ms)
+    )
+    if plain:
+        return [Bar(*row) for row in found]
+    return [
+        Bar(end, correct(end, value), correct(end, low), correct(end, high), count, quality)
+        for end, value, low, high, count, quality in found
+    ]
+
+
+def resolution_for(since: datetime, until: datetime, interval_s: int) -> str:
+    """Return the finest resolution of which a chart of the span stays below 2,000 points."""
+    span_s = (until - since).total_seconds()
+    if span_s / max(interval_s, 1) <= 2000:
+        return "raw"
+    return "hour" if span_s / HOUR_S <= 9000 else "day"
+
+
+def span_of(resolution: str) -> int:
+    """Return the seconds of `hour` or `day`."""
+    return {"hour": HOUR_S, "day": DAY_S}[resolution]
