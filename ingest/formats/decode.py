@@ -1,0 +1,49 @@
+"""Tells which format a message is in and what it says: the one door for all that is received."""
+
+import logging
+from types import ModuleType
+
+from ingest.formats import plain_json, senml
+from ingest.formats.decoded import QUARANTINE, Decoded, Unreadable, Unusable, quarantined
+from ingest.formats.envelope import Envelope
+from ingest.formats.memory import Memory
+from ingest.formats.topics import matches
+from ingest.message import Message
+
+log = logging.getLogger(__name__)
+
+# A format is a module with NAME, claims(envelope, memory) and read(envelope, memory). The first
+# that claims a message reads it: what an operator mapped, then topics of their own, then shapes.
+FORMATS: tuple[ModuleType, ...] = (plain_json, senml)
+BY_NAME = {module.NAME: module for module in FORMATS}
+
+
+def decode(message: Message, memory: Memory) -> Decoded:
+    """Return what a message says, given what was known before it. Changes nothing."""
+    name = ""
+    try:
+        envelope = Envelope(message)
+        module = _format_of(envelope, memory)
+        name = module.NAME
+        decoded: Decoded = module.read(envelope, memory)
+        return decoded
+    except (Unreadable, Unusable) as refusal:
+        values = refusal.values if isinstance(refusal, Unreadable) else {}
+        return Decoded(QUARANTINE, quarantined(refusal.code, **values), format=name)
+    except Exception:
+        # The payload is whatever a stranger sent: a hole in one format's reading must not stop
+        # the others' messages. It is logged as the fault of ours that it is, and kept whole.
+        log.exception("decoder_fault format=%s topic=%r", name, message.topic[:200])
+        return Decoded(QUARANTINE, quarantined("decoder-fault"), format=name)
+
+
+def _format_of(envelope: Envelope, memory: Memory) -> ModuleType:
+    if envelope.message.oversize_bytes:
+        raise Unreadable("too-large", bytes=envelope.message.oversize_bytes)
+    for topic_filter, name in memory.told:
+        if matches(topic_filter, envelope.topic):
+            return BY_NAME[name]
+    for module in FORMATS:
+        if module.claims(envelope, memory):
+            return module
+    raise Unreadable("unknown-format" if envelope.payload else "empty-payload")

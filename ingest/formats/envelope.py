@@ -1,0 +1,61 @@
+"""A message while its format is being told: topic levels and document, each read at most once."""
+
+from ingest.formats import strict_json
+from ingest.formats.decoded import Unreadable
+from ingest.message import Message
+from models.reasons import Json
+
+
+class Envelope:
+    """What formats look at to claim a message, and what they read it from."""
+
+    __slots__ = ("message", "topic", "payload", "levels", "first_byte", "_document", "_error")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.topic = message.topic
+        self.payload = message.payload
+        self.levels = message.topic.split("/")
+        self.first_byte = message.payload[:64].lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
+        self._document: Json = _UNREAD
+        self._error: Unreadable | None = None
+
+    @property
+    def document(self) -> Json:
+        """The payload as JSON. Raises Unreadable."""
+        if self._error is not None:
+            raise self._error
+        if self._document is _UNREAD:
+            try:
+                self._document = strict_json.parse(self.payload)
+            except Unreadable as error:
+                self._error = error
+                raise
+        return self._document
+
+    @property
+    def document_or_none(self) -> Json:
+        """The payload as JSON, or None if it is none; for telling a format by its shape."""
+        try:
+            return self.document
+        except Unreadable:
+            return None
+
+    @property
+    def object(self) -> dict[str, Json]:
+        """The payload as a JSON object. Raises Unreadable."""
+        if not isinstance(self.document, dict):
+            raise Unreadable("wrong-root-type")
+        return self.document
+
+    @property
+    def looks_like_cbor(self) -> bool:
+        """Does the payload begin as a CBOR array does? No text does."""
+        return bool(self.payload) and 0x80 <= self.payload[0] <= 0x9F
+
+    def says(self, level: str) -> bool:
+        """Is the last level of the topic this word?"""
+        return self.levels[-1] == level
+
+
+_UNREAD = object()

@@ -1,0 +1,40 @@
+"""Says which values no sensor of a building can mean: out of range, or a code for "no data"."""
+
+from math import sqrt
+
+from models.units import PLAUSIBLE
+
+# A polynomial that goes below zero has left the range that it was fitted for.
+_RANGES = {**PLAUSIBLE, "moisture_vwc": (0.0, 100.0)}
+_ANYTHING = (-1e12, 1e12)
+
+_NEVER = frozenset({-999.0, -999.9, -9999.0, -9999.9, -7999.0, -6999.0, -32768.0, -3276.8,
+                    -327.68})  # fmt: skip
+"""No-data codes below zero, as loggers and radio modules send them."""
+
+_ONLY_OUT_OF_RANGE = frozenset({7999.0, 6999.0, 9999.0, 999.0, 999.9, 32767.0, 65535.0, 3276.7,
+                                6553.5, 327.67, 655.35, 255.0, 850.0, 127.0})  # fmt: skip
+"""More of them; a rain counter may well stand at 999 mm, so the range decides."""
+
+_MAY_BE_FAR_BELOW_ZERO = frozenset({"moisture_tension", "strain"})
+
+
+def why_unbelievable(quantity: str | None, value: float, sent: float) -> str:
+    """Return the code of what is wrong with a canonical value, or "" if nothing is.
+
+    `sent` is the number before scale and unit: no-data codes are told by it.
+    """
+    low, high = _RANGES.get(quantity or "", _ANYTHING)
+    if not low <= value <= high:
+        return "sentinel" if sent in _NEVER or sent in _ONLY_OUT_OF_RANGE else "out-of-range"
+    if sent in _NEVER and quantity not in _MAY_BE_FAR_BELOW_ZERO:
+        return "sentinel"
+    return ""
+
+
+def most_rain_mm(interval_s: float) -> float:
+    """Return the most rain that can fall in a time.
+
+    The world's records lie under 420 mm times the square root of hours (WMO extremes archive).
+    """
+    return max(2.0, 420.0 * sqrt(max(interval_s, 0.0) / 3_600.0))

@@ -1,0 +1,76 @@
+"""Tells repeats from news by what was seen before, where no database keeps the readings."""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from ingest.formats.decoded import (
+    ACCEPT,
+    IGNORE,
+    PARTIAL,
+    QUARANTINE,
+    Decoded,
+    Measurement,
+    ignored,
+    quarantined,
+)
+
+_MOST = 500_000
+
+
+class Seen:
+    """Keys of messages, and the value of each channel and instant; the first one stays."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._values: OrderedDict[tuple[str, str, str, int], float] = OrderedDict()
+
+    def without_repeats(self, decoded: Decoded) -> Decoded:
+        """Return the outcome without what was seen before, and remember what is new."""
+        if decoded.outcome not in (ACCEPT, PARTIAL):
+            return decoded
+        if decoded.key and decoded.key in self._keys:
+            return replace(decoded, outcome=IGNORE, reason=ignored("duplicate"), measurements=())
+        news, repeats, conflicts = self._sorted_out(decoded)
+        if decoded.key:
+            _keep(self._keys, decoded.key, None)
+        if conflicts:
+            return _in_conflict(decoded, news, conflicts[0])
+        if repeats and not any(measurement.value is not None for measurement in news):
+            return replace(decoded, outcome=IGNORE, reason=ignored("duplicate"), measurements=())
+        return replace(decoded, measurements=tuple(news)) if repeats else decoded
+
+    def _sorted_out(
+        self, decoded: Decoded
+    ) -> tuple[list[Measurement], list[Measurement], list[Measurement]]:
+        news, repeats, conflicts = [], [], []
+        for measurement in decoded.measurements:
+            if measurement.value is None:
+                news.append(measurement)
+                continue
+            place = (
+                measurement.device,
+                measurement.channel,
+                measurement.quantity or "",
+                measurement.at_ms,
+            )
+            known = self._values.get(place)
+            if known is None:
+                _keep(self._values, place, measurement.value)
+                news.append(measurement)
+            elif known == measurement.value:
+                repeats.append(measurement)
+            else:
+                conflicts.append(measurement)
+        return news, repeats, conflicts
+
+
+def _in_conflict(decoded: Decoded, news: list[Measurement], first: Measurement) -> Decoded:
+    outcome = PARTIAL if any(m.value is not None for m in news) else QUARANTINE
+    reason = quarantined("conflicting-duplicate", field=f"{first.device}/{first.channel}", n=1)
+    return replace(decoded, outcome=outcome, reason=reason, measurements=tuple(news))
+
+
+def _keep(store: OrderedDict, key: object, value: object) -> None:
+    store[key] = value
+    if len(store) > _MOST:
+        store.popitem(last=False)

@@ -1,0 +1,210 @@
+"""Collects what one message says, field by field, and sums it up as its outcome."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from ingest.formats import limits, numbers, times
+from ingest.formats.decoded import (
+    ACCEPT,
+    BAD,
+    GOOD,
+    IGNORE,
+    MISSING,
+    PARTIAL,
+    QUARANTINE,
+    Decoded,
+    Measurement,
+    Unusable,
+    ignored,
+    quarantined,
+)
+from ingest.formats.names import quantity_of, sounds_like_ours
+from ingest.formats.spelling import in_canonical, is_foreign, spelled
+from ingest.message import Message
+from models.reasons import Json, Reason
+
+
+class When(NamedTuple):
+    """An instant, who told it ("device", "network" or "receipt"), and its quality."""
+
+    at_ms: int
+    source: str
+    quality: int = GOOD
+
+
+class Meaning(NamedTuple):
+    """What a profile or a format says about a field, beyond what its sender wrote."""
+
+    quantity: str | None = None
+    unit: str | None = None
+    scale: float = 1.0
+    sentinels: Collection[float] = ()
+
+
+UNTOLD = Meaning()
+
+
+class Sheet:
+    """One message's measurements and faults. Fields that are refused stay in it, without value."""
+
+    def __init__(self, message: Message, format_name: str) -> None:
+        self.message = message
+        self.format = format_name
+        self.measurements: list[Measurement] = []
+        self.devices: dict[str, None] = {}
+        self.faults: list[tuple[str, str]] = []
+        self.received = When(message.received_ms, "receipt")
+        self.ignored_because = "no-measurement"
+
+    def heard(self, device: Json) -> str:
+        """Note that a device spoke and return its name. Raises Unusable."""
+        name = numbers.plain_id(device)
+        self.devices[name] = None
+        return name
+
+    def when(self, at_ms: int, source: str = "device") -> When:
+        """Return an instant with the quality that it has seen from the receipt. Raises Unusable."""
+        return When(at_ms, source, times.quality_at(at_ms, self.message.received_ms))
+
+    def add(
+        self,
+        device: str,
+        channel: str,
+        raw: Json,
+        when: When,
+        meaning: Meaning = UNTOLD,
+        *,
+        historical: bool = False,
+        simulated: bool = False,
+        name: str = "",
+    ) -> None:
+        """Take one field. `name` is what tells its quantity, where that is not the channel."""
+        try:
+            sent, written_unit = numbers.number(raw)
+            unit = meaning.unit or written_unit or None
+            quantity, value, canonical = self._understand(name or channel, sent, unit, meaning)
+        except Unusable as refusal:
+            self.refuse(device, channel, refusal.code, raw, when, meaning)
+            return
+        if canonical == _NOT_OURS:
+            return
+        self.measurements.append(
+            Measurement(
+                device,
+                channel,
+                quantity,
+                value,
+                canonical,
+                when.at_ms,
+                numbers.as_sent(raw),
+                unit,
+                when.source,
+                historical,
+                simulated,
+                when.quality,
+            )
+        )
+
+    def _understand(
+        self, name: str, sent: float, unit: str | None, meaning: Meaning
+    ) -> tuple[str | None, float, str | None]:
+        if sent in meaning.sentinels:
+            raise Unusable("sentinel")
+        quantity = meaning.quantity or quantity_of(name, unit)
+        if unit is None:
+            value, canonical = sent * meaning.scale, None
+        elif spelled(unit) is not None:
+            value, canonical = in_canonical(sent * meaning.scale, unit, quantity)
+        elif is_foreign(unit) or not (meaning.quantity or sounds_like_ours(name)):
+            return None, sent, _NOT_OURS
+        else:
+            raise Unusable("unknown-unit")
+        code = limits.why_unbelievable(quantity, value, sent)
+        if code:
+            raise Unusable(code)
+        return quantity, value, canonical
+
+    def refuse(
+        self,
+        device: str,
+        channel: str,
+        code: str,
+        raw: Json,
+        when: When,
+        meaning: Meaning = UNTOLD,
+    ) -> None:
+        """Keep that a channel reported something that can't be believed, and why."""
+        self.faults.append((f"{device}/{channel}", code))
+        self.measurements.append(
+            Measurement(
+                device,
+                channel,
+                meaning.quantity,
+                None,
+                None,
+                when.at_ms,
+                numbers.as_sent(raw),
+                meaning.unit,
+                when.source,
+                quality=BAD,
+                fault=code,
+            )
+        )
+
+    def missing(self, device: str, channel: str, raw: Json, when: When) -> None:
+        """Keep that a channel reported having no value, in the words its format has for that."""
+        self.measurements.append(
+            Measurement(
+                device,
+                channel,
+                None,
+                None,
+                None,
+                when.at_ms,
+                numbers.as_sent(raw),
+                None,
+                when.source,
+                quality=MISSING,
+                fault="no-value",
+            )
+        )
+
+    def fault(self, where: str, code: str) -> None:
+        """Note a part of the message that can't be used and belongs to no channel."""
+        self.faults.append((where, code))
+
+    def summed_up(
+        self,
+        *,
+        key: str = "",
+        sequence: Mapping[str, int] | None = None,
+        learned: Mapping[str, Json] | None = None,
+        gone: tuple[str, ...] = (),
+    ) -> Decoded:
+        """Return the outcome: readings and no fault accept, both partial, faults quarantine."""
+        good = any(measurement.value is not None for measurement in self.measurements)
+        return Decoded(
+            self._outcome(good),
+            self._reason(good),
+            tuple(self.measurements),
+            tuple(self.devices),
+            self.format,
+            key,
+            sequence or {},
+            gone,
+            learned or {},
+        )
+
+    def _outcome(self, good: bool) -> str:
+        if self.faults:
+            return PARTIAL if good else QUARANTINE
+        return ACCEPT if good else IGNORE
+
+    def _reason(self, good: bool) -> Reason | None:
+        if self.faults:
+            where, code = self.faults[0]
+            return quarantined(code, field=numbers.as_sent(where), n=len(self.faults))
+        return None if good else ignored(self.ignored_because)
+
+
+_NOT_OURS = "\0"

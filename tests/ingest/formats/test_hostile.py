@@ -1,0 +1,74 @@
+"""Whatever bytes come on whatever topic, the answer is an outcome and never a crash."""
+
+import json
+import logging
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.formats.decode import decode
+from ingest.formats.lines import as_line
+from ingest.formats.memory import Memory
+from tests.ingest.formats.making import TOPIC, message
+from tests.ingest.formats.sidecars import SAMPLES, samples_in
+
+SAMPLE_MESSAGES = [
+    sample.message
+    for folder in sorted(path for path in SAMPLES.iterdir() if path.is_dir())
+    for sample in samples_in(folder)
+]
+TOPICS = sorted({sample.topic for sample in SAMPLE_MESSAGES} | {TOPIC})
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=12,
+)
+LABELS = ["bn", "bt", "bu", "bv", "bs", "bver", "n", "u", "v", "vs", "vb", "vd", "s", "t", "ut"]
+PACKS = st.lists(st.dictionaries(st.sampled_from(LABELS), VALUES), max_size=4)
+
+
+@pytest.fixture(autouse=True)
+def _no_fault_of_ours(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.ERROR, "ingest.formats.decode"):
+        yield
+    assert "decoder_fault" not in caplog.text
+
+
+def outcome_of(payload: bytes, topic: str) -> str:
+    decoded = decode(message(payload, topic), Memory())
+    assert decoded.reason is None or decoded.reason.code != "quarantine.decoder_fault"
+    line = as_line(decoded)
+    line.encode()
+    return json.loads(line)["outcome"]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200), st.sampled_from(TOPICS))
+def test_random_bytes_have_an_outcome(payload: bytes, topic: str):
+    assert outcome_of(payload, topic) in ("ignore", "quarantine", "accept", "partial")
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PACKS)
+def test_random_packs_have_an_outcome(pack: list):
+    assert outcome_of(json.dumps(pack).encode(), TOPIC)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(VALUES, st.sampled_from(TOPICS))
+def test_random_documents_have_an_outcome(document: object, topic: str):
+    assert outcome_of(json.dumps(document).encode(), topic)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(SAMPLE_MESSAGES), st.data())
+def test_a_damaged_sample_has_an_outcome(sample, data):
+    payload = bytearray(sample.payload)
+    for _ in range(data.draw(st.integers(1, 4))):
+        if payload:
+            payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(payload)))
+
+    assert outcome_of(bytes(payload[:cut] if data.draw(st.booleans()) else payload), sample.topic)
