@@ -58,8 +58,9 @@ class AccumulationState:
         ):
             certain, at_most = window.sums_um(self.at_ms)
             over = certain >= limit
-            changed |= gate.feed(level, over, at_most < calm, good, self.at_ms, counts)
-            idle = idle and gate.idle
+            if over or gate.held or gate.run_samples:
+                changed |= gate.feed(level, over, at_most < calm, good, self.at_ms, counts)
+                idle = idle and gate.idle
         self.idle = idle
         if not changed:
             return NO_STEPS

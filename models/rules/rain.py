@@ -104,18 +104,19 @@ class Window:
     def add(self, credit: Credit) -> None:
         """Count a credit; one spread over more than the window may have fallen before it."""
         self.credits.append(credit)
-        self.at_most_um += credit.um
-        if credit.span_ms <= self.ms:
-            self.um += credit.um
+        since_ms, until_ms, um = credit
+        self.at_most_um += um
+        if until_ms - since_ms <= self.ms:
+            self.um += um
 
     def look(self, at_ms: int) -> None:
         """Drop what fell before (at - ms, at]."""
         oldest_ms, credits = at_ms - self.ms, self.credits
-        while credits and credits[0].until_ms <= oldest_ms:
-            credit = credits.popleft()
-            self.at_most_um -= credit.um
-            if credit.span_ms <= self.ms:
-                self.um -= credit.um
+        while credits and credits[0][1] <= oldest_ms:
+            since_ms, until_ms, um = credits.popleft()
+            self.at_most_um -= um
+            if until_ms - since_ms <= self.ms:
+                self.um -= um
 
     def sums_um(self, at_ms: int) -> tuple[float, float]:
         """Return the certain sum and the greatest possible one, after `look`."""
