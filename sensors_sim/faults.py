@@ -21,15 +21,24 @@ class Sent:
 class Fault(Protocol):
     """Something that befalls one device for a while, in `(since_ms, until_ms]`."""
 
-    device: str
-    since_ms: int
-    until_ms: int
+    @property
+    def device(self) -> str:
+        """Whom it befalls."""
+
+    @property
+    def since_ms(self) -> int:
+        """When it begins."""
+
+    @property
+    def until_ms(self) -> int:
+        """When it ends."""
 
     def befall(self, sent: Sent, random: Random) -> list[Sent]:
         """Return what becomes of one packet."""
 
 
 FOR_EVER_MS = 1 << 62
+REPEATS_MS = (1_000, 240_000)
 
 
 def befalls(fault: Fault, sent: Sent) -> bool:
@@ -62,7 +71,7 @@ class Duplicated:
     def befall(self, sent: Sent, random: Random) -> list[Sent]:
         """Repeat it."""
         again = [
-            replace(sent.packet, at_ms=sent.packet.at_ms + random.randrange(1_000, 240_000), dup=True)
+            replace(sent.packet, at_ms=sent.packet.at_ms + random.randrange(*REPEATS_MS), dup=True)
             for _ in range(self.copies)
         ]
         return [sent, *(replace(sent, packet=packet) for packet in again)]

@@ -1,4 +1,4 @@
-"""What a scenario is: places with instruments, weather and damage, what goes wrong, what is true."""
+"""What a scenario is: places with instruments, weather and damage, what fails, what is true."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

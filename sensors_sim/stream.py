@@ -16,6 +16,8 @@ from sensors_sim.world import World
 RADIO_MS = (200, 2_900)
 """From the measurement to its arrival."""
 
+Streams = dict[tuple[str, str], Random]
+
 
 def packets(
     scenario: Scenario, seed: int, since_ms: int | None = None, until_ms: int | None = None
@@ -74,9 +76,7 @@ def _hours(
                 yield sensor, at_ms, world.read(node, channel, streams[node.device, channel.name])
 
 
-def _arriving(
-    scenario: Scenario, place: Place, seed: int, ends_ms: int
-) -> Iterator[Packet]:
+def _arriving(scenario: Scenario, place: Place, seed: int, ends_ms: int) -> Iterator[Packet]:
     """One site's packets by arrival: measured ones wait until nothing earlier can still come."""
     faults = [(fault, _fault_stream(seed, fault)) for fault in scenario.faults]
     waiting: list[tuple[int, int, Packet]] = []
@@ -97,24 +97,28 @@ def _measured(
     world = World(place, seed, scenario.world_begins_ms)
     world.run(scenario.begins_ms)
     streams = _streams(place, seed, "live")
-    radios = {node.device: Random(f"{seed}/{place.code}/{node.device}/radio") for node in place.nodes}
+    radios = {node.device: _stream(place, seed, node, "radio") for node in place.nodes}
     step_s = gcd(*(channel.every_s for node in place.nodes for channel in node.channels))
     nodes = sorted(place.nodes, key=lambda node: node.second)
     while world.at_ms <= ends_ms:
         world.step(world.at_ms + step_s * SECOND_MS)
         for node in nodes:
-            due = [channel for channel in node.channels if _is_due(channel, world.at_ms)]
-            if due:
-                records = [
-                    (channel.name, channel.unit,
-                     world.read(node, channel, streams[node.device, channel.name]))
-                    for channel in due
-                ]
-                radio = radios[node.device]
+            records = _read(world, node, streams)
+            if records:
                 at_ms = world.at_ms + node.second * SECOND_MS
+                radio = radios[node.device]
                 arrives_ms, lost = at_ms + radio.randrange(*RADIO_MS), radio.random() < node.loses
                 if not lost:
                     yield at_ms, _sent(place, node, at_ms, arrives_ms, records)
+
+
+def _read(world: World, node: Node, streams: Streams) -> list[senml.Record]:
+    """What a node measures now: the channels that are due."""
+    return [
+        (channel.name, channel.unit, world.read(node, channel, streams[node.device, channel.name]))
+        for channel in node.channels
+        if _is_due(channel, world.at_ms)
+    ]
 
 
 def _is_due(channel: Channel, at_ms: int) -> bool:
@@ -137,13 +141,17 @@ def _befallen(sent: Sent, faults: list[tuple[Fault, Random]]) -> Iterator[Packet
     return (way.packet for way in ways)
 
 
-def _streams(place: Place, seed: int, what: str) -> dict[tuple[str, str], Random]:
+def _streams(place: Place, seed: int, what: str) -> Streams:
     """A stream a channel, named after it: adding a sensor leaves the others' noise alone."""
     return {
-        (node.device, channel.name): Random(f"{seed}/{place.code}/{node.device}/{channel.name}/{what}")
+        (node.device, channel.name): _stream(place, seed, node, f"{channel.name}/{what}")
         for node in place.nodes
         for channel in node.channels
     }
+
+
+def _stream(place: Place, seed: int, node: Node, what: str) -> Random:
+    return Random(f"{seed}/{place.code}/{node.device}/{what}")
 
 
 def _fault_stream(seed: int, fault: Fault) -> Random:

@@ -1,4 +1,4 @@
-"""The instruments: each follows the sky with its own lag and says what its electronics would say."""
+"""The instruments: each follows the sky with its own lag and speaks as its electronics do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Rain as it really falls: storms that are clusters of short, intense cells over a light drizzle."""
+"""Rain as it falls: storms that are clusters of short, intense cells over a light drizzle."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A tiled roof takes rain up and gives it back: tiles within hours, the bedding under them in days."""
+"""A tiled roof takes rain up and gives it back: tiles within hours, their bedding in days."""
 
 from math import exp
 

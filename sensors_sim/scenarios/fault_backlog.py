@@ -1,4 +1,4 @@
-"""The rain gauge's link is down through a heavy rain, and everything arrives hours later at once."""
+"""The rain gauge's link is down through a heavy rain; everything arrives hours later at once."""
 
 from sensors_sim.expect import at_most, expect, row
 from sensors_sim.faults import Backlog

@@ -1,6 +1,6 @@
 """One summer night's cloudburst: every rain grade within hours, on a roof that stands it."""
 
-from sensors_sim.expect import expect, never, row
+from sensors_sim.expect import Expectation, expect, never, row
 from sensors_sim.physics.rain import Storm
 from sensors_sim.scenario import Scenario, StandingScaffold, Truth
 from sensors_sim.sites import tianning
@@ -13,7 +13,7 @@ RAISED = ("raised", "escalated")
 BURST = row(kind="truth", event="cloudburst")
 
 
-def noticed(zh: str, en: str, rule: str):  # noqa: ANN201 (an Expectation)
+def noticed(zh: str, en: str, rule: str) -> Expectation:
     """Expect a rain grade within the night."""
     pattern = row(kind=("alert", "condition"), rule=rule, to=RAISED)
     return expect(zh, en, pattern, after=BURST, within="6h")

@@ -42,8 +42,8 @@ RIDGE = (Failure(ms("2022-03-18T10:00:00+08:00"), ms("2022-03-21T16:10:00+08:00"
 
 LEAKS_NE = (
     *tianning.SOUND,
-    Leak(LEAK_OPENS_MS, points=9.4, wets_h=11.0),
-    Leak(COVERED_MS, points=0.0, dries_h=32.0),
+    Leak(LEAK_OPENS_MS, points=10.0, wets_h=9.0),
+    Leak(COVERED_MS, points=0.0, dries_h=30.0),
 )
 """Rain finds its way under the slipped tiles, until a tarpaulin lies over them."""
 
@@ -68,7 +68,7 @@ EXPECT = (
         before=COLLAPSE,
     ),
     expect(
-        "雨、湿、裂组合预警早于坍塌", "rain, soaking and crack join to one alert before the collapse",
+        "雨、湿、裂组合预警早于坍塌", "rain, soaking and crack join before the collapse",
         row(kind="alert", rule="X1", severity="high", to=RAISED), before=COLLAPSE, lead="6h",
     ),
     expect(

@@ -17,7 +17,7 @@ from sensors_sim.physics.instruments import (
 from sensors_sim.physics.rain import Storm
 from sensors_sim.scenario import Channel, Node, Place
 
-SOUND = (Leak(since_ms=0, points=2.6),)
+SOUND = (Leak(since_ms=0, points=2.3),)
 """A roof that keeps most of the rain out: two or three points in the wettest weeks."""
 
 RIDGE_NODE = "tn-node-3"
@@ -62,7 +62,7 @@ def _yard(every_s: int | None) -> Node:
 def _under_north_slope(every_s: int | None, leaks: Sequence[Leak]) -> Node:
     return Node("tn-node-2", second=11, channels=(
         Channel("temp", "Cel", every_s or 900, Thermometer(lag_h=2.0), "T-03"),
-        Channel("mc", "%", 3600, MoistureProbe(17.7, tuple(leaks)), "M-03"),
+        Channel("mc", "%", 3600, MoistureProbe(17.8, tuple(leaks), season_pct=0.6), "M-03"),
     ))
 
 
