@@ -74,6 +74,15 @@ def canonical_unit(quantity: str) -> str:
     return QUANTITIES[quantity].unit
 
 
+_SYMBOLS = {"degC": "°C", "deg": "°", "um/m": "µm/m", "%vol": "% vol", "%RH": "% RH"}
+
+
+def symbol(quantity: str | None) -> str:
+    """Return the unit of `quantity` as a person reads it in any language; empty where unknown."""
+    known = QUANTITIES.get(quantity or "")
+    return _SYMBOLS.get(known.unit, known.unit) if known else ""
+
+
 def rounded(value: float, quantity: str | None) -> float:
     """Return `value` as finely as a person reads it; an unknown quantity gets two decimals."""
     known = QUANTITIES.get(quantity or "")

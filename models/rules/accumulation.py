@@ -81,7 +81,7 @@ class AccumulationState:
             "value": round(mm_of(sums[0]), 1),
             "at_most": round(mm_of(sums[1]), 1),
             "limit": level.raise_at,
-            "unit": rule.unit,
+            "unit": rule.symbol,
             "hours": hours(level.window_ms or 0),
             "since": iso(self.verdict.since_ms),
         }

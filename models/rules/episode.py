@@ -4,11 +4,19 @@ from dataclasses import dataclass, replace
 
 from models.reasons import Json
 from models.rules.durations import HOUR_MS
-from models.rules.rain import GRADES, Credit, Window, flat, grade, mm_of, unflat
+from models.rules.rain import (
+    GRADES,
+    HOURS_OF_GREATEST,
+    Credit,
+    Window,
+    flat,
+    grade,
+    mm_of,
+    unflat,
+)
 from models.rules.step import Dumped, iso
 
 DRY_MS = 6 * HOUR_MS
-HOURS_OF_GREATEST = (1, 3, 6, 12, 24)
 GRADE_RANK = {code: rank for rank, code in enumerate(GRADES)}
 
 # A credit over more than an hour may have begun at any time in it: the episode then begins when

@@ -1,7 +1,7 @@
 """The one face of all rules: the same for live messages, ticks, backtests and rehearsals.
 
 A state belongs to one rule and one subject. Its owner feeds it in order of time, stores
-`dump(state)` and gets it back with `load`; it is changed in place.
+`dump(rule, state)` and gets it back with `load`; it is changed in place.
 """
 
 from collections.abc import Iterable
@@ -121,8 +121,8 @@ def new_epoch(rule: Rule, state: State, at_ms: int) -> None:
     state.new_epoch(rule, at_ms)
 
 
-def dump(state: State) -> Dumped:
-    """Return the state as JSON-safe lists and numbers."""
+def dump(rule: Rule, state: State) -> Dumped:
+    """Return the state as JSON-safe lists and numbers, to be stored beside the rule's version."""
     return state.dump()
 
 

@@ -13,6 +13,9 @@ from models.rules.step import Dumped
 UM = 1_000
 
 # GB/T 28592-2012: lower limits in mm, by 24 h and by 12 h (domain.md §5.1).
+HOURS_OF_GREATEST = (1, 3, 6, 12, 24)
+"""The windows of a rain episode's greatest sums."""
+
 GRADES = ("trace", "light", "moderate", "heavy", "storm", "severe", "extreme")
 _LOWER_LIMITS_MM = {
     24: (0.1, 10.0, 25.0, 50.0, 100.0, 250.0),

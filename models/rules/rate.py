@@ -104,7 +104,7 @@ class RateState:
                 "quantity": rule.quantity,
                 "value": rounded(rise, rule.quantity),
                 "limit": limit,
-                "unit": rule.unit,
+                "unit": rule.symbol,
                 "hours": hours(rule.window_ms),
                 "readings": len(self.slope.readings),
                 "since": iso(self.verdict.since_ms),

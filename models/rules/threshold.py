@@ -98,7 +98,7 @@ class ThresholdState:
             "quantity": rule.quantity,
             "value": rounded(judged, rule.quantity),
             "limit": level.raise_at,
-            "unit": rule.unit,
+            "unit": rule.symbol,
             "since": iso(self.verdict.since_ms),
         }
         if of_change:
