@@ -247,6 +247,18 @@ def test_every_requirement_is_pinned_to_one_version() -> None:
     assert loose == []
 
 
+def test_no_test_skips_itself() -> None:
+    """What a machine lacks is settled before the tests start, aloud: tests/harness/needs.py."""
+    skips = re.compile(r"pytest\.(mark\.)?(skip|skipif|importorskip)\b")
+    quiet = [
+        str(path.relative_to(ROOT))
+        for path in tracked_files()
+        if path.suffix == ".py" and skips.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert sorted(set(quiet) - {"tests/harness/selection.py"}) == []
+
+
 # Written so that this file does not contain what it looks for.
 _ELSEWHERE = re.compile(
     "|".join(

@@ -1,6 +1,7 @@
 """Which tests run: long ones and measurements when asked for, none left out in silence."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.harness.needs import NEEDS, how_to_get, lacking
 
 APART = ("long", "bench")
+_LEFT_OUT = "left out by WITHOUT: "
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,7 +54,16 @@ def needs_of(item: pytest.Item) -> set[str]:
 def _leave_out(items: list[pytest.Item], left_out: list[str]) -> None:
     for item in items:
         for name in sorted(needs_of(item) & set(left_out)):
-            item.add_marker(pytest.mark.skip(reason=f"left out by WITHOUT: {name}"))
+            item.add_marker(pytest.mark.skip(reason=f"{_LEFT_OUT}{name}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what was left out, so that nobody takes such a run for a whole one."""
+    skipped = terminalreporter.getreports("skipped")
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    counted = Counter(reason.partition(_LEFT_OUT)[2] for reason in reasons if _LEFT_OUT in reason)
+    for name, tests in sorted(counted.items()):
+        terminalreporter.write_line(f"LEFT OUT: {tests} tests that need {name}", yellow=True)
 
 
 @pytest.fixture(scope="session")
