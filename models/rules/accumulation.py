@@ -5,7 +5,7 @@ from models.rules.durations import hours
 from models.rules.gate import Gate, Verdict
 from models.rules.rain import Credit, FadingWindow, Gauge, Window, flat, mm_of, um_of, unflat
 from models.rules.spec import Accumulation, Level
-from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso
+from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
 from models.units import QUESTIONABLE
 
 
@@ -80,18 +80,18 @@ class AccumulationState:
             "quantity": rule.quantity,
             "value": round(mm_of(sums[0]), 1),
             "at_most": round(mm_of(sums[1]), 1),
-            "limit": level.raise_at,
+            "limit": plain(level.raise_at),
             "unit": rule.symbol,
             "hours": hours(level.window_ms or 0),
             "since": iso(self.verdict.since_ms),
         }
-        noun = "rain.sum" if rule.decay is None else "rain.index"
+        noun = "sum" if rule.decay is None else "index"
         if rule.decay is not None:
             values |= {"days": round(hours(level.window_ms or 0) / 24, 2), "decay": rule.decay}
         what = "reached" if rose else "left"
         if rose and not good:
-            return Reason(f"{noun}_{what}_suspect", {**values, "suspect": True})
-        return Reason(f"{noun}_{what}", values)
+            return Reason(f"rain.{noun}_{what}_suspect", {**values, "suspect": True})
+        return Reason(f"rain.{noun}_{what}", values)
 
     def new_epoch(self, rule: Accumulation, at_ms: int) -> None:
         """Begin a new counter; the rain that fell has fallen and stays credited."""

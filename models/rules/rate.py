@@ -6,7 +6,7 @@ from models.reasons import Reason
 from models.rules.durations import hours
 from models.rules.gate import Gate, Verdict
 from models.rules.spec import Rate
-from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso
+from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
 from models.units import QUESTIONABLE, rounded
 
 FEWEST_READINGS = 4
@@ -97,13 +97,13 @@ class RateState:
 
     def _why(self, rule: Rate, rise: float, limit: float | None, rose: bool) -> Reason:
         what = ("undercut" if rule.sign < 0 else "reached") if rose else "left"
-        noun = "rate" if rule.per == "day" else "rise"
+        noun = "slope" if rule.per == "day" else "rise"
         return Reason(
-            f"{noun}.limit_{what}",
+            f"rate.{noun}_{what}",
             {
                 "quantity": rule.quantity,
                 "value": rounded(rise, rule.quantity),
-                "limit": limit,
+                "limit": plain(limit),
                 "unit": rule.symbol,
                 "hours": hours(rule.window_ms),
                 "readings": len(self.slope.readings),

@@ -50,3 +50,8 @@ def iso(at_ms: int) -> str:
     """Return the instant as reasons and files carry it: `2022-03-21T08:00:00Z`."""
     moment = datetime.fromtimestamp(at_ms // 1000, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def plain(number: float | None) -> float | None:
+    """Return a limit as people write it: 25, not 25.0."""
+    return int(number) if number is not None and number == int(number) else number

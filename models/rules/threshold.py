@@ -6,7 +6,7 @@ from statistics import median
 from models.reasons import Reason
 from models.rules.gate import Gate, Verdict
 from models.rules.spec import Level, Threshold
-from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso
+from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
 from models.units import QUESTIONABLE, rounded
 
 # Differences of decimal readings carry float dust: 5.3 - 5.0 must count as 0.3.
@@ -92,12 +92,12 @@ class ThresholdState:
         self, rule: Threshold, level: Level, value: float, judged: float, rose: bool, good: bool
     ) -> Reason:
         of_change = rule.of == "change" and level.of != "value"
-        noun = "change" if of_change else "threshold"
+        noun = "change" if of_change else "value"
         what = ("undercut" if rule.sign < 0 else "reached") if rose else "left"
         values = {
             "quantity": rule.quantity,
             "value": rounded(judged, rule.quantity),
-            "limit": level.raise_at,
+            "limit": plain(level.raise_at),
             "unit": rule.symbol,
             "since": iso(self.verdict.since_ms),
         }
@@ -107,8 +107,8 @@ class ThresholdState:
                 "reading": rounded(value, rule.quantity),
             }
         if rose and not good:
-            return Reason(f"{noun}.limit_{what}_suspect", {**values, "suspect": True})
-        return Reason(f"{noun}.limit_{what}", values)
+            return Reason(f"threshold.{noun}_{what}_suspect", {**values, "suspect": True})
+        return Reason(f"threshold.{noun}_{what}", values)
 
     def _learn(self, rule: Threshold, at_ms: int, value: float, good: bool) -> None:
         if not good:
