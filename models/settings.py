@@ -34,7 +34,7 @@ MQTT_TOPICS = "ridgewatch/#"
 MAIL_FROM = "ridgewatch@localhost"
 PORT = 8000
 # RIDGEWATCH_LANGUAGE is read by the command line, which speaks before there are settings.
-_NAMES = (
+NAMES = (
     "DATA_DIR",
     "DATABASE_URL",
     "MQTT_URL",
@@ -162,9 +162,9 @@ class _Reader:
         """Refuse `RIDGEWATCH_DATABASE_URI`: it would quietly mean another database."""
         for variable in sorted(self.environ):
             name = variable.removeprefix(PREFIX)
-            if name == variable or name in _NAMES:
+            if name == variable or name in NAMES:
                 continue
-            for meant in get_close_matches(name, _NAMES, n=1, cutoff=0.8):
+            for meant in get_close_matches(name, NAMES, n=1, cutoff=0.8):
                 self.fault(name, Wrong("settings.misspelt", meant=PREFIX + meant))
 
 

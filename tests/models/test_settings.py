@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 
 from models.clock import ClockStart
 from models.errors import BadInput
-from models.settings import Settings
+from models.settings import NAMES, PREFIX, Settings
 from models.settings_text import Address, Remote
 from models.words.render import LANGUAGES, Reader, text
 
@@ -200,3 +200,9 @@ def test_a_fault_never_repeats_a_password() -> None:
         for language in LANGUAGES
     )
     assert "hidden" not in told
+
+
+def test_every_setting_is_documented() -> None:
+    operations = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+
+    assert [name for name in NAMES if f"`{PREFIX}{name}`" not in operations] == []
