@@ -7,8 +7,8 @@ from threading import Condition
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from paho.mqtt.client import CallbackAPIVersion, Client, MQTTProtocolVersion
-from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
 log = logging.getLogger(__name__)
 
@@ -136,13 +136,15 @@ class Connection:
 
 
 def _parts(url: str) -> tuple[str, str, int, str | None, str | None]:
-    parts = urlsplit(url)
     try:
-        port = parts.port or PORTS[parts.scheme]
-    except (ValueError, KeyError):
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
         raise BadAddress(url) from None
-    if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise BadAddress(url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise BadAddress(url)
     user = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password)
-    return parts.scheme, parts.hostname, port, user, password
+    return parts.scheme, parts.hostname, port or PORTS[parts.scheme], user, password
