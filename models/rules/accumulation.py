@@ -6,16 +6,17 @@ from models.rules.gate import Gate, Verdict
 from models.rules.rain import Credit, FadingWindow, Gauge, Window, flat, mm_of, um_of, unflat
 from models.rules.spec import Accumulation, Level
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
-from models.units import QUESTIONABLE
+from models.units import QUESTIONABLE, symbol
 
 
 class AccumulationState:
     """What an accumulation remembers of one gauge."""
 
-    __slots__ = ("at_ms", "gauge", "idle", "limits", "of_level", "verdict", "windows")
+    __slots__ = ("at_ms", "gauge", "idle", "limits", "of_level", "quantity", "verdict", "windows")
 
     def __init__(self, rule: Accumulation, quantity: str | None = None) -> None:
-        self.gauge = Gauge(counter=(quantity or rule.quantity) != "rain_increment")
+        self.quantity = quantity
+        self.gauge = Gauge(counter=quantity != "rain_increment")
         self.at_ms = -1
         self.idle = True
         self.verdict = Verdict([Gate() for _ in rule.levels])
@@ -77,11 +78,11 @@ class AccumulationState:
         self, rule: Accumulation, level: Level, sums: tuple[float, float], rose: bool, good: bool
     ) -> Reason:
         values = {
-            "quantity": rule.quantity,
+            "quantity": self.quantity,
             "value": round(mm_of(sums[0]), 1),
             "at_most": round(mm_of(sums[1]), 1),
             "limit": plain(level.raise_at),
-            "unit": rule.symbol,
+            "unit": symbol(self.quantity),
             "hours": hours(level.window_ms or 0),
             "since": iso(self.verdict.since_ms),
         }
@@ -113,16 +114,13 @@ class AccumulationState:
             rain = [window.dump() for window in self.windows if isinstance(window, FadingWindow)]
         return [self.gauge.dump(), self.at_ms, self.verdict.dump(), rain]
 
-    @classmethod
-    def load(cls, rule: Accumulation, dumped: Dumped) -> "AccumulationState":
-        """Return the state that `dump` gave."""
-        state = cls(rule)
-        gauge, state.at_ms, verdict, rain = dumped
-        state.gauge = Gauge.load(gauge)
-        state.verdict = Verdict.load(verdict, rule.levels)
-        state.idle = state.verdict.idle
-        state._load_rain(rain)
-        return state
+    def restore(self, rule: Accumulation, dumped: Dumped) -> None:
+        """Take over what `dump` gave."""
+        gauge, self.at_ms, verdict, rain = dumped
+        self.gauge = Gauge.load(gauge)
+        self.verdict = Verdict.load(verdict, rule.levels)
+        self.idle = self.verdict.idle
+        self._load_rain(rain)
 
     @property
     def fading(self) -> bool:

@@ -50,9 +50,10 @@ class Held:
 class CombinationState:
     """What a combination remembers of one place: who says what, and since when."""
 
-    __slots__ = ("at_ms", "terms", "verdict")
+    __slots__ = ("at_ms", "quantity", "terms", "verdict")
 
-    def __init__(self, rule: Combination) -> None:
+    def __init__(self, rule: Combination, quantity: str | None = None) -> None:
+        self.quantity = rule.quantity
         self.at_ms = -1
         self.terms: dict[tuple[str, str], Held] = {}
         self.verdict = Verdict([Gate() for _ in rule.levels])
@@ -145,14 +146,11 @@ class CombinationState:
         terms = [[*key, held.dump()] for key, held in sorted(self.terms.items())]
         return [self.at_ms, self.verdict.dump(), terms]
 
-    @classmethod
-    def load(cls, rule: Combination, dumped: Dumped) -> "CombinationState":
-        """Return the state that `dump` gave."""
-        state = cls(rule)
-        state.at_ms, verdict, terms = dumped
-        state.verdict = Verdict.load(verdict, rule.levels)
-        state.terms = {(code, subject): Held.load(held) for code, subject, held in terms}
-        return state
+    def restore(self, rule: Combination, dumped: Dumped) -> None:
+        """Take over what `dump` gave."""
+        self.at_ms, verdict, terms = dumped
+        self.verdict = Verdict.load(verdict, rule.levels)
+        self.terms = {(code, subject): Held.load(held) for code, subject, held in terms}
 
 
 def _told(term: Term, subject: str, held: Held) -> dict[str, Json]:

@@ -26,6 +26,7 @@ __all__ = [
 class State(Protocol):
     """What every kind's state offers; use the functions below, they are the face."""
 
+    quantity: str | None
     verdict: Verdict
 
     @property
@@ -41,6 +42,9 @@ class State(Protocol):
     def dump(self) -> Dumped:
         """Return a JSON-safe copy."""
 
+    def restore(self, rule: Any, dumped: Dumped) -> None:
+        """Take over what `dump` gave into a fresh state."""
+
 
 _STATES: dict[str, Any] = {
     "threshold": ThresholdState,
@@ -54,11 +58,9 @@ _STATES: dict[str, Any] = {
 def fresh_state(rule: Rule, quantity: str | None = None) -> State:
     """Return the state of a rule that has seen nothing yet.
 
-    `quantity` is the sensor's own where the rule takes several (rain counters and increments).
+    `quantity` is the sensor's own, needed where the rule takes several.
     """
-    if rule.kind == "accumulation":
-        return AccumulationState(rule, quantity)  # type: ignore[arg-type]
-    state: State = _STATES[rule.kind](rule)
+    state: State = _STATES[rule.kind](rule, quantity or rule.quantity)
     return state
 
 
@@ -123,12 +125,17 @@ def new_epoch(rule: Rule, state: State, at_ms: int) -> None:
 
 def dump(rule: Rule, state: State) -> Dumped:
     """Return the state as JSON-safe lists and numbers, to be stored beside the rule's version."""
-    return state.dump()
+    dumped = state.dump()
+    return dumped if state.quantity == rule.quantity else {"of": state.quantity, "state": dumped}
 
 
 def load(rule: Rule, dumped: Dumped) -> State:
     """Return the state that `dump` gave. Raises ValueError for a rule of other levels."""
-    state: State = _STATES[rule.kind].load(rule, dumped)
+    quantity = rule.quantity
+    if isinstance(dumped, dict):
+        quantity, dumped = dumped["of"], dumped["state"]
+    state: State = _STATES[rule.kind](rule, quantity)
+    state.restore(rule, dumped)
     return state
 
 

@@ -88,7 +88,18 @@ def _where(fields: Fields) -> Where:
     return where
 
 
+def _one_unit(fields: Fields, where: Where) -> None:
+    """Limits are numbers in one unit: note a missing quantity, or quantities of several units."""
+    if not where.quantities:
+        fields.fault("where.quantity", "rule.field_missing")
+        return
+    units = {QUANTITIES[one].unit for one in where.quantities if one in QUANTITIES}
+    if len(units) > 1:
+        fields.fault("where.quantity", "rule.units_differ", units=sorted(units))
+
+
 def _threshold(fields: Fields, common: dict[str, Any]) -> Rule:
+    _one_unit(fields, common["where"])
     of = fields.choice("of", ("value", "change"), "value")
     rule = Threshold(
         **common,
@@ -121,6 +132,7 @@ def _level_of(fields: Fields, rule: Rule) -> dict[str, Any]:
 
 
 def _rate(fields: Fields, common: dict[str, Any]) -> Rule:
+    _one_unit(fields, common["where"])
     rule = Rate(
         **common,
         direction=fields.choice("direction", ("above", "below"), "above"),

@@ -7,7 +7,7 @@ from models.rules.durations import hours
 from models.rules.gate import Gate, Verdict
 from models.rules.spec import Rate
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
-from models.units import QUESTIONABLE, rounded
+from models.units import QUESTIONABLE, rounded, symbol
 
 FEWEST_READINGS = 4
 # A gauge that is faster than this many readings a window is read at this pace: memory and the
@@ -61,9 +61,10 @@ class Slope:
 class RateState:
     """What a rate remembers of one subject."""
 
-    __slots__ = ("last_ms", "slope", "verdict")
+    __slots__ = ("last_ms", "quantity", "slope", "verdict")
 
-    def __init__(self, rule: Rate) -> None:
+    def __init__(self, rule: Rate, quantity: str | None = None) -> None:
+        self.quantity = quantity
         self.last_ms = -1
         self.slope = Slope(rule.window_ms)
         self.verdict = Verdict([Gate() for _ in rule.levels])
@@ -101,10 +102,10 @@ class RateState:
         return Reason(
             f"rate.{noun}_{what}",
             {
-                "quantity": rule.quantity,
-                "value": rounded(rise, rule.quantity),
+                "quantity": self.quantity,
+                "value": rounded(rise, self.quantity),
                 "limit": plain(limit),
-                "unit": rule.symbol,
+                "unit": symbol(self.quantity),
                 "hours": hours(rule.window_ms),
                 "readings": len(self.slope.readings),
                 "since": iso(self.verdict.since_ms),
@@ -135,15 +136,12 @@ class RateState:
             before = reading
         return [self.last_ms, self.verdict.dump(), numbers]
 
-    @classmethod
-    def load(cls, rule: Rate, dumped: Dumped) -> "RateState":
-        """Return the state that `dump` gave."""
-        state = cls(rule)
-        state.last_ms, verdict, numbers = dumped
-        state.verdict = Verdict.load(verdict, rule.levels)
+    def restore(self, rule: Rate, dumped: Dumped) -> None:
+        """Take over what `dump` gave."""
+        self.last_ms, verdict, numbers = dumped
+        self.verdict = Verdict.load(verdict, rule.levels)
         at_ms = micro = 0
         for ahead_ms, more in zip(numbers[::2], numbers[1::2], strict=True):
             at_ms, micro = at_ms + ahead_ms, micro + more
-            state.slope.readings.append((at_ms, micro))
-            state.slope._count(at_ms, micro, 1)
-        return state
+            self.slope.readings.append((at_ms, micro))
+            self.slope._count(at_ms, micro, 1)

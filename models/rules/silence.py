@@ -33,9 +33,10 @@ def silence_due_ms(
 class SilenceState:
     """What a silence rule remembers of one sensor."""
 
-    __slots__ = ("heard_ms", "verdict")
+    __slots__ = ("heard_ms", "quantity", "verdict")
 
-    def __init__(self, rule: Silence) -> None:
+    def __init__(self, rule: Silence, quantity: str | None = None) -> None:
+        self.quantity = rule.quantity  # any sensor falls silent alike
         self.heard_ms = -1
         self.verdict = Verdict([Gate() for _ in rule.levels])
 
@@ -100,10 +101,7 @@ class SilenceState:
         """Return what `load` needs."""
         return [self.heard_ms, self.verdict.dump()]
 
-    @classmethod
-    def load(cls, rule: Silence, dumped: Dumped) -> "SilenceState":
-        """Return the state that `dump` gave."""
-        state = cls(rule)
-        state.heard_ms, verdict = dumped
-        state.verdict = Verdict.load(verdict, rule.levels)
-        return state
+    def restore(self, rule: Silence, dumped: Dumped) -> None:
+        """Take over what `dump` gave."""
+        self.heard_ms, verdict = dumped
+        self.verdict = Verdict.load(verdict, rule.levels)

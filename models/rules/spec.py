@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from models.reasons import Json
 from models.rules.durations import AT_ONCE, DAY_MS, HOUR_MS, Delay, span_text
 from models.rules.step import RANK
-from models.units import QUANTITIES, symbol
+from models.units import QUANTITIES
 
 Name = Mapping[str, str]
 """Bilingual text, `{"zh": …, "en": …}`."""
@@ -139,11 +139,6 @@ class Rule:
         """The unit of limits, values and deadbands, empty where there are none."""
         known = QUANTITIES.get(self.quantity or "")
         return known.unit if known else ""
-
-    @property
-    def symbol(self) -> str:
-        """The unit of the quantity as sentences write it."""
-        return symbol(self.quantity)
 
     @cached_property
     def sign(self) -> int:

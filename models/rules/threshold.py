@@ -7,7 +7,7 @@ from models.reasons import Reason
 from models.rules.gate import Gate, Verdict
 from models.rules.spec import Level, Threshold
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
-from models.units import QUESTIONABLE, rounded
+from models.units import QUESTIONABLE, rounded, symbol
 
 # Differences of decimal readings carry float dust: 5.3 - 5.0 must count as 0.3.
 _DIGITS = 6
@@ -19,10 +19,20 @@ _MOST_LEARNT = 1_440
 class ThresholdState:
     """What a threshold remembers of one subject."""
 
-    __slots__ = ("base", "last_ms", "learnt", "learning_from_ms", "quiet_below", "seen", "stride",
-                 "verdict")  # fmt: skip
+    __slots__ = (
+        "base",
+        "last_ms",
+        "learning_from_ms",
+        "learnt",
+        "quantity",
+        "quiet_below",
+        "seen",
+        "stride",
+        "verdict",
+    )
 
-    def __init__(self, rule: Threshold) -> None:
+    def __init__(self, rule: Threshold, quantity: str | None = None) -> None:
+        self.quantity = quantity
         self.verdict = Verdict([Gate(armed=not _crosses(rule, level)) for level in rule.levels])
         self.last_ms = -1
         self._start_learning(rule)
@@ -95,16 +105,16 @@ class ThresholdState:
         noun = "change" if of_change else "value"
         what = ("undercut" if rule.sign < 0 else "reached") if rose else "left"
         values = {
-            "quantity": rule.quantity,
-            "value": rounded(judged, rule.quantity),
+            "quantity": self.quantity,
+            "value": rounded(judged, self.quantity),
             "limit": plain(level.raise_at),
-            "unit": rule.symbol,
+            "unit": symbol(self.quantity),
             "since": iso(self.verdict.since_ms),
         }
         if of_change:
             values |= {
-                "baseline": rounded(self.base or 0.0, rule.quantity),
-                "reading": rounded(value, rule.quantity),
+                "baseline": rounded(self.base or 0.0, self.quantity),
+                "reading": rounded(value, self.quantity),
             }
         if rose and not good:
             return Reason(f"threshold.{noun}_{what}_suspect", {**values, "suspect": True})
@@ -150,17 +160,14 @@ class ThresholdState:
         learning = [self.learning_from_ms, self.stride, self.seen, self.learnt]
         return [self.last_ms, verdict, None, learning]
 
-    @classmethod
-    def load(cls, rule: Threshold, dumped: Dumped) -> "ThresholdState":
-        """Return the state that `dump` gave."""
-        state = cls(rule)
-        state.last_ms, verdict, state.base = dumped[:3]
-        state.verdict = Verdict.load(verdict, rule.levels)
+    def restore(self, rule: Threshold, dumped: Dumped) -> None:
+        """Take over what `dump` gave."""
+        self.last_ms, verdict, self.base = dumped[:3]
+        self.verdict = Verdict.load(verdict, rule.levels)
         if len(dumped) > 3:
-            state.learning_from_ms, state.stride, state.seen, learnt = dumped[3]
-            state.learnt = list(learnt)
-        state._listen(rule)
-        return state
+            self.learning_from_ms, self.stride, self.seen, learnt = dumped[3]
+            self.learnt = list(learnt)
+        self._listen(rule)
 
 
 def _crosses(rule: Threshold, level: Level) -> bool:
