@@ -1,0 +1,182 @@
+"""The gate of the reopened door: one list of everything in the way, for page, API and tests."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.alert import Alert
+from models.closure import Closure
+from models.errors import Blocker
+from models.finding import Finding
+from models.inputs import filled
+from models.paths import path_to
+from models.people import Actor
+from models.reading import SensorState
+from models.reasons import reason
+from models.scaffold import Scaffold
+from models.sensor import Sensor
+from models.signing import why_not_sign
+from models.task import OVER, Task
+from models.times import from_ms, iso
+from models.zoning import Scope, zone_scope
+
+SECOND_SIGNATURE = "gate.second_signature"
+# A gauge that fell before anybody closed the zone belongs to the same event.
+RETIRED_BEFORE = timedelta(days=7)
+
+
+def blockers(
+    session: Session, closure: Closure, actor: Actor | None, now: datetime
+) -> list[Blocker]:
+    """Return everything that keeps the zone shut, each with the page where it is dealt with.
+
+    With an actor it also says why that person's own signature would not do.
+    """
+    scope = zone_scope(session, closure.zone)
+    return [
+        *_tasks(session, scope),
+        *_findings(session, scope),
+        *_alerts(session, scope),
+        *_sensors(session, scope),
+        *_retired_sensors(session, closure, scope),
+        *_scaffolds(session, scope, now),
+        *_papers(closure),
+        *_signatures(closure, actor),
+    ]
+
+
+def _tasks(session: Session, scope: Scope) -> Iterable[Blocker]:
+    unsafe = select(Task).where(Task.site_id == scope.site_id, Task.safety, Task.state.not_in(OVER))
+    for task in session.scalars(unsafe.order_by(Task.code)):
+        if _covers(scope, task):
+            why = reason("gate.task_open", task=task.code, title=task.title, state=task.state)
+            yield Blocker(why, path_to(task))
+
+
+def _findings(session: Session, scope: Scope) -> Iterable[Blocker]:
+    mine = select(Finding).where(Finding.site_id == scope.site_id).order_by(Finding.code)
+    for finding in session.scalars(mine):
+        if finding.is_dangerous and not finding.is_safe and _covers(scope, finding):
+            why = reason(
+                "gate.finding_not_safe",
+                finding=finding.code,
+                element=finding.element_code,
+                damage=finding.damage,
+                state=finding.state,
+            )
+            yield Blocker(why, path_to(finding))
+
+
+def _alerts(session: Session, scope: Scope) -> Iterable[Blocker]:
+    live = select(Alert).where(
+        Alert.live, (Alert.site_id == scope.site_id) | Alert.site_id.is_(None)
+    )
+    for alert in session.scalars(live.order_by(Alert.raised_at, Alert.code)):
+        standing = _alert_standing(alert)
+        if standing is not None and _concerns(scope, alert):
+            why = reason(
+                f"gate.alert_{standing}",
+                alert=alert.code,
+                severity=alert.severity,
+                since=iso(alert.raised_at),
+            )
+            yield Blocker(why, path_to(alert))
+
+
+def _alert_standing(alert: Alert) -> str | None:
+    if alert.unknown:
+        return "unknown"
+    if alert.active:
+        return "active"
+    return "latched" if alert.latched else None
+
+
+def _concerns(scope: Scope, alert: Alert) -> bool:
+    """The system's own alerts concern every zone: while it is deaf, nothing is normal."""
+    if alert.sensor is not None:
+        return scope.covers_sensor(alert.sensor)
+    return scope.covers(zone_id=alert.zone_id, element_id=alert.element_id)
+
+
+def _sensors(session: Session, scope: Scope) -> Iterable[Blocker]:
+    mine = (
+        select(Sensor, SensorState)
+        .outerjoin(SensorState, SensorState.sensor == Sensor.key)
+        .where(Sensor.site_id == scope.site_id, Sensor.retired_at.is_(None))
+        .order_by(Sensor.code)
+    )
+    for sensor, state in session.execute(mine):
+        if not scope.covers_sensor(sensor) or not _is_wired(sensor):
+            continue
+        if state is None or state.heard_ms is None:
+            yield Blocker(reason("gate.sensor_never_heard", sensor=sensor.code), path_to(sensor))
+        elif state.silent_since_ms is not None:
+            since = iso(from_ms(state.silent_since_ms))
+            why = reason("gate.sensor_silent", sensor=sensor.code, since=since)
+            yield Blocker(why, path_to(sensor))
+
+
+def _is_wired(sensor: Sensor) -> bool:
+    """Whether a device reads it; one that people read by hand has no silence."""
+    return bool(sensor.epochs) and sensor.epochs[-1].device is not None
+
+
+def _retired_sensors(session: Session, closure: Closure, scope: Scope) -> Iterable[Blocker]:
+    stated = {statement.sensor_id for statement in closure.statements}
+    lost = select(Sensor).where(
+        Sensor.site_id == scope.site_id,
+        Sensor.retired_at > closure.began_at - RETIRED_BEFORE,
+        Sensor.replaced_by.is_(None),
+    )
+    for sensor in session.scalars(lost.order_by(Sensor.code)):
+        if sensor.id not in stated and scope.covers_sensor(sensor):
+            why = reason(
+                "gate.sensor_retired",
+                sensor=sensor.code,
+                at=iso(sensor.retired_at or closure.began_at),
+            )
+            yield Blocker(why, path_to(closure, f"sensor-{sensor.code}"))
+
+
+def _scaffolds(session: Session, scope: Scope, now: datetime) -> Iterable[Blocker]:
+    standing = select(Scaffold).where(
+        Scaffold.site_id == scope.site_id, Scaffold.state.not_in(("design", "struck"))
+    )
+    for scaffold in session.scalars(standing.order_by(Scaffold.code)):
+        tag = scaffold.tag(now)
+        here = scope.covers(zone_id=scaffold.zone_id, building_id=scaffold.building_id)
+        if here and tag.colour != "green":
+            why = reason(
+                "gate.scaffold_not_green",
+                scaffold=scaffold.code,
+                name=scaffold.name,
+                colour=tag.colour,
+                state=tag.state,
+            )
+            yield Blocker(why, path_to(scaffold))
+
+
+def _papers(closure: Closure) -> Iterable[Blocker]:
+    if not filled(closure.reassessment):
+        yield Blocker(reason("gate.reassessment_missing"), path_to(closure, "reassessment"))
+    if not filled(closure.rectification):
+        yield Blocker(reason("gate.rectification_missing"), path_to(closure, "rectification"))
+
+
+def _signatures(closure: Closure, actor: Actor | None) -> Iterable[Blocker]:
+    here = path_to(closure, "signatures")
+    if closure.lift_requested_by is None:
+        yield Blocker(reason("gate.first_signature"), here)
+    if closure.lift_signed_by is None:
+        own = why_not_sign("closure.sign_lift", closure, actor) if actor is not None else None
+        if own is not None and own.code == "signature.second_person":
+            yield Blocker(reason("gate.second_signature_not_yours"), here)
+        yield Blocker(reason(SECOND_SIGNATURE), here)
+
+
+def _covers(scope: Scope, thing: Task | Finding) -> bool:
+    return scope.covers(
+        zone_id=thing.zone_id, building_id=thing.building_id, element_id=thing.element_id
+    )
