@@ -71,6 +71,11 @@ class Element(Noun, Base):
     retired: Mapped[bool] = mapped_column(default=False)
     building: Mapped[Building] = relationship(back_populates="elements")
 
+    @property
+    def site_id(self) -> uuid.UUID:
+        """The site of its building: events tell it."""
+        return self.building.site_id
+
 
 class Zone(Noun, Base):
     """A named set of buildings and elements; what a closure closes. Never by geometry."""

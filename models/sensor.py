@@ -52,7 +52,9 @@ class Sensor(Noun, Base):
     site: Mapped[Site] = relationship()
     building: Mapped[Building | None] = relationship()
     element: Mapped[Element | None] = relationship()
-    epochs: Mapped[list["Epoch"]] = relationship(back_populates="sensor", order_by="Epoch.since")
+    epochs: Mapped[list["Epoch"]] = relationship(
+        back_populates="sensor", order_by="Epoch.since, Epoch.id"
+    )
 
     @property
     def subject(self) -> str:

@@ -86,7 +86,7 @@ def main() -> None:
         .rstrip()
         + "\n    sqlite = op.get_bind().dialect.name == 'sqlite'\n"
         + "    for statement in TRIGGERS_SQLITE if sqlite else TRIGGERS_POSTGRESQL:\n"
-        + "        op.execute(sa.DDL(statement))\n"
+        + "        op.execute(sa.DDL(statement))  # type: ignore[no-untyped-call]\n"
     )
     draft = FIRST.with_suffix(".draft")
     draft.write_text(whole, encoding="utf-8")
