@@ -7,6 +7,7 @@ from sensors_sim.physics.climate import HILLS
 from sensors_sim.physics.instruments import Battery, Movement, RainGauge, Thermometer
 from sensors_sim.physics.rain import Storm
 from sensors_sim.scenario import Channel, Node, Place
+from sensors_sim.sites import drawings
 
 
 def place(
@@ -100,6 +101,7 @@ def registry() -> dict[str, Any]:
                 ],
             },
         ],
+        "drawings": [drawings.bridge()],
         "zones": [
             {
                 "code": "deck",

@@ -14,6 +14,7 @@ from sensors_sim.physics.instruments import (
 )
 from sensors_sim.physics.rain import Storm
 from sensors_sim.scenario import Channel, Node, Place
+from sensors_sim.sites import drawings
 
 EAVES = (Leak(since_ms=0, points=2.2, wets_h=26.0),)
 
@@ -114,6 +115,7 @@ def registry() -> dict[str, Any]:
                 ],
             },
         ],
+        "drawings": [drawings.pagoda()],
         "zones": [
             {
                 "code": "pagoda-foot",

@@ -16,6 +16,7 @@ from sensors_sim.physics.instruments import (
 )
 from sensors_sim.physics.rain import Storm
 from sensors_sim.scenario import Channel, Node, Place
+from sensors_sim.sites import drawings
 
 SOUND = (Leak(since_ms=0, points=2.3),)
 """A roof that keeps most of the rain out: two or three points in the wettest weeks."""
@@ -127,6 +128,7 @@ def registry(every_s: int | None = None) -> dict[str, Any]:
             },
         ],
         "buildings": [_hall(every_s), _bell_tower()],
+        "drawings": [drawings.tianning()],
         "zones": [
             {
                 "code": "jingang-north",

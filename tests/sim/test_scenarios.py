@@ -195,3 +195,16 @@ def test_a_backlog_arrives_in_order_after_the_break() -> None:
     assert not arrived
     assert len(backlog) > 60
     assert measured == sorted(measured)
+
+
+def test_every_pin_of_a_drawing_is_a_sensor_or_an_element_and_lies_on_it() -> None:
+    for site in scenario("demo").registry["sites"]:
+        sensors = {s["code"] for b in (site, *site["buildings"]) for s in b["sensors"]}
+        elements = {f"{b['code']}/{e['code']}" for b in site["buildings"] for e in b["elements"]}
+        pins = [pin for drawing in site["drawings"] for pin in drawing["pins"]]
+
+        assert pins
+        assert {pin["element"] for pin in pins if "element" in pin} <= elements
+        assert all(0 <= pin["x"] <= 1 and 0 <= pin["y"] <= 1 for pin in pins)
+        # A weather node's battery is of no place; every other sensor is on a drawing.
+        assert sensors - {"B-01"} == {pin["sensor"] for pin in pins if "sensor" in pin}
