@@ -79,8 +79,10 @@ class Bindings:
         sensors: Iterable[SensorFacts],
         channels: Mapping[tuple[str, str], list[Bound]],
         zones: Mapping[str, Subject],
+        sites: Mapping[str, uuid.UUID],
     ) -> None:
         self.version = version
+        self.sites = sites
         self.sensors = {facts.key: facts for facts in sensors}
         self.channels = channels
         self.zones = zones
@@ -111,7 +113,9 @@ class Bindings:
             facts.append(_facts(row, sites[row.site_id], _zones_of(row, zones, homes, sites)))
             for epoch in row.epochs:
                 _bind(channels, row.key, epoch)
-        return cls(version, facts, channels, {s.text: s for s in _subjects(zones, sites)})
+        by_code = {site.code: site.id for site in sites.values()}
+        zone_subjects = {subject.text: subject for subject in _subjects(zones, sites)}
+        return cls(version, facts, channels, zone_subjects, by_code)
 
 
 def _facts(row: Sensor, site: Site, zones: tuple[Subject, ...]) -> SensorFacts:
@@ -184,8 +188,3 @@ def _zone_subject(zone: Zone, site: Site) -> Subject:
     return Subject(
         f"zone:{site.code}/{zone.code}", site_id=zone.site_id, zone_id=zone.id, site_code=site.code
     )
-
-
-def hour_end_ms(at_ms: int) -> int:
-    """Return the end of the hour `(start, end]` that an instant falls in."""
-    return -(-at_ms // 3_600_000) * 3_600_000

@@ -15,7 +15,7 @@ from ingest import alerting, rain, rollups, silence, storing
 from ingest.bindings import Bindings, SensorFacts
 from ingest.devices import Heard
 from ingest.formats.decode import decode
-from ingest.formats.decoded import Decoded, Measurement, quarantined
+from ingest.formats.decoded import GOOD, Decoded, Measurement, quarantined
 from ingest.formats.memory import Memory
 from ingest.judging import Found, Judges, SensorMemory, delay_of
 from ingest.message import Message
@@ -26,7 +26,7 @@ from models.pulse import bump, registry_version
 from models.reasons import Reason
 from models.rules.judge import Sample
 from models.times import from_ms, to_ms
-from models.units import quality_of, to_canonical
+from models.units import canonical_unit, quality_of, to_canonical
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,8 @@ class Batch:
 class Pipeline:
     """Decode, bind, store, judge; the caller owns the transaction and acknowledges after it.
 
-    What it remembers between batches mirrors the database. After a failed transaction the
+    A transaction is `begin`, any number of `take` and `tick`, then `flush`, then its commit.
+    What is remembered between batches mirrors the database. After a failed transaction the
     mirror is wrong: call `forget`, and it is read anew.
     """
 
@@ -59,6 +60,7 @@ class Pipeline:
         self.memory = memory or Memory()
         self.repeats = Repeats()
         self.heard = Heard()
+        self.rain = rain.RainMemory()
         self.judges: Judges | None = None
         self.watermarks: dict[int, int] = {}
 
@@ -71,11 +73,18 @@ class Pipeline:
             decoded.append((message, outcome))
         return decoded
 
+    def begin(self, session: Session) -> None:
+        """Start a transaction: read the registry and the memory where they are not up to date."""
+        version = registry_version(session)
+        if self.judges is None or self.judges.bindings.version != version:
+            bindings = Bindings.load(session, version)
+            self.judges = Judges.load(session, bindings, Rulebook.load(session))
+
     def take(
         self, session: Session, decoded: Sequence[tuple[Message, Decoded]], now: datetime
     ) -> Batch:
         """Store and judge a batch in the caller's transaction, in order of arrival."""
-        judges = self._judges(session)
+        judges = self._at_work()
         batch = Batch(found=judges.adopted)
         judges.adopted = []
         for message, outcome in decoded:
@@ -84,25 +93,28 @@ class Pipeline:
         storing.quarantine(session, batch.refused)
         storing.keep_waiting(session, batch.waiting)
         self.heard.note(judges.bindings, decoded)
-        rollups.close_hours(session, judges.bindings, batch.hours)
+        if batch.hours:
+            newest = {key: judges.sensors[key].at_ms for key, _ in batch.hours}
+            rollups.close_hours(session, judges.bindings, batch.hours, newest)
         alerting.write(session, batch.found, now)
         for facts, at_ms in batch.out_of_order:
             alerting.write_late(session, list(judges.again(session, facts, at_ms)), now)
-        rain.follow(session, judges, batch.rows, now)
+        rain.follow(session, self.rain, judges, batch.rows, now)
         return batch
 
     def tick(self, session: Session, now: datetime, listening_since_ms: int | None = None) -> None:
         """Let time itself speak: silence, delays that ripen, windows that run empty."""
-        judges = self._judges(session)
+        judges = self._at_work()
         now_ms = to_ms(now)
         found = list(judges.tick(now_ms, listening_since_ms))
         silence.notice(session, judges, now, listening_since_ms)
         alerting.write(session, found, now)
-        rain.tick(session, judges, now)
+        rain.tick(session, self.rain, judges, now)
 
     def flush(self, session: Session, now: datetime) -> None:
         """Write what the batches and ticks of this transaction remember; then commit."""
         self.heard.write(session, now)
+        self.rain.save(session)
         if self.judges is not None:
             self.judges.save(session)
         bump(session)
@@ -111,19 +123,16 @@ class Pipeline:
         """Drop all memory of the database; it is read anew with the next batch."""
         self.judges = None
         self.heard = Heard()
+        self.rain = rain.RainMemory()
         self.watermarks.clear()
 
     def watermark(self) -> datetime | None:
         """Return the instant up to which every source has told all, once all have spoken."""
         return from_ms(min(self.watermarks.values())) if self.watermarks else None
 
-    def _judges(self, session: Session) -> Judges:
-        version = registry_version(session)
-        if self.judges is None or self.judges.bindings.version != version:
-            if self.judges is not None:
-                self.judges.save(session)
-            bindings = Bindings.load(session, version)
-            self.judges = Judges.load(session, bindings, Rulebook.load(session))
+    def _at_work(self) -> Judges:
+        if self.judges is None:
+            raise RuntimeError("a transaction starts with `begin`")
         return self.judges
 
     def _take_one(
@@ -138,10 +147,15 @@ class Pipeline:
         if self.repeats.knows(message, outcome):
             batch.repeats += 1
             return
+        measurements = _as_registered(judges, outcome.measurements)
         if outcome.reason is not None and outcome.outcome in ("quarantine", "partial"):
-            batch.refused.append((message, outcome.reason))
+            healed = measurements is not outcome.measurements and not any(
+                measurement.fault for measurement in measurements
+            )
+            if not healed:
+                batch.refused.append((message, outcome.reason))
         conflict = False
-        for measurement in outcome.measurements:
+        for measurement in measurements:
             conflict |= self._measure(session, judges, batch, message, measurement)
         if conflict:
             batch.refused.append((message, quarantined("conflicting-duplicate")))
@@ -203,6 +217,36 @@ def _of_source(message: Message) -> Decoded | None:
     if message.topic == CLOCK_TOPIC or message.topic.startswith("$ridgewatch/"):
         return Decoded("ignore", format="source")
     return None
+
+
+def _as_registered(
+    judges: Judges, measurements: tuple[Measurement, ...]
+) -> tuple[Measurement, ...]:
+    """Let the registry say what a channel measures where the message's own words mislead.
+
+    A counter called `rain` looks like an increment that no sky could give; the sensor that the
+    channel is bound to says that it is a running total, and so a good one.
+    """
+    if not any(measurement.fault for measurement in measurements):
+        return measurements
+    return tuple(_reread(judges, one) if one.fault else one for one in measurements)
+
+
+def _reread(judges: Judges, measurement: Measurement) -> Measurement:
+    place = (measurement.device, measurement.channel, measurement.at_ms)
+    key = judges.bindings.sensor_of(*place)
+    facts = None if key is None else judges.bindings.sensors[key]
+    raw = measurement.raw_value
+    if facts is None or facts.quantity == measurement.quantity or measurement.value is not None:
+        return measurement
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        return measurement
+    unit = measurement.raw_unit or facts.unit
+    value = to_canonical(float(raw), unit, facts.quantity)
+    if value is None:
+        return measurement
+    canonical = canonical_unit(facts.quantity)
+    return measurement._replace(value=value, unit=canonical, quality=GOOD, fault="")
 
 
 def _is_history(facts: SensorFacts, message: Message, measurement: Measurement) -> bool:

@@ -39,6 +39,7 @@ class Runner:
         while self.clock.at < until:
             end = min(until, self._boundary())
             with self.store.writing() as session:
+                self.pipeline.begin(session)
                 while self.clock.at < end:
                     minute = self.clock.at + TICK
                     minute_messages: list[Message] = []

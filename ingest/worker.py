@@ -94,6 +94,7 @@ class Worker:
         try:
             with self.store.writing() as session:
                 self._read_clock(session)
+                self.pipeline.begin(session)
                 self._tick_until(session, now)
                 self.pipeline.flush(session, now)
         except Exception:
@@ -130,6 +131,7 @@ class Worker:
         with self.store.writing() as session:
             self._read_clock(session)
             now = self.time.now()
+            self.pipeline.begin(session)
             for stretch in _up_to_watermarks(decoded):
                 self.pipeline.take(session, stretch, now)
                 now = self._follow_watermark(session, now)

@@ -82,17 +82,19 @@ def record(
     after: str | None = None,
     why: Reason | None = None,
     session: Session | None = None,
+    site_id: uuid.UUID | None = None,
 ) -> Event:
     """Append what `by` did to a noun; the caller commits. A new noun must be in the session.
 
-    The noun tells its `site_id`, `incident_id` and `code` where it has them.
+    The noun tells its `site_id`, `incident_id` and `code` where it has them; `site_id` tells the
+    site of a noun, such as an element, that knows none itself.
     """
     session = session or object_session(noun)
     if session is None:
         raise ValueError(f"{noun!r} is in no session, so its history would be lost")
     session.flush()  # the noun's id is a default; the event needs it
     row = Event(
-        site_id=noun.id if noun.__tablename__ == "site" else getattr(noun, "site_id", None),
+        site_id=noun.id if noun.__tablename__ == "site" else getattr(noun, "site_id", site_id),
         incident_id=(
             noun.id if noun.__tablename__ == "incident" else getattr(noun, "incident_id", None)
         ),

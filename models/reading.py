@@ -83,11 +83,9 @@ class RainEpisode(Noun, Base):
     began_ms: Mapped[int] = mapped_column(BigInteger)
     last_rain_ms: Mapped[int] = mapped_column(BigInteger)
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
-    total_mm: Mapped[float]
     sums: Mapped[dict[str, Any]]  # {"1": mm, "3": …, "6", "12", "24"}: the greatest of each
     grades: Mapped[dict[str, Any]]  # {"12": "heavy", "24": …}
     gauges: Mapped[list[Any]]
-    unknown: Mapped[bool] = mapped_column(default=False)
 
 
 class Quarantined(Base):

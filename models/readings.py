@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.bars import Bar, day_end_ms, day_start_ms, hour_end_ms, is_rain, make_hour, of_hours
 from models.reading import DAY_S, HOUR_S, Reading, Rollup, SensorState
 from models.sensor import Epoch, Sensor
 from models.times import to_ms
@@ -26,17 +27,6 @@ class Point(NamedTuple):
     value: float | None
     quality: int
     raw: float | None
-
-
-class Bar(NamedTuple):
-    """An hour or a day, by its end; for rain `value` is the credited millimetres."""
-
-    end_ms: int
-    value: float | None
-    min: float | None
-    max: float | None
-    count: int
-    quality: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +112,50 @@ class Correction:
 def bars(
     session: Session, sensor: Sensor, span_s: int, since: datetime, until: datetime
 ) -> list[Bar]:
-    """Return hours or days whose ends lie in `(since, until]`; the newest may still be growing."""
+    """Return hours or days whose ends lie in `(since, until]`, and the one that is growing."""
+    zone = sensor.site.timezone
+    found = _written(session, sensor, span_s, to_ms(since), to_ms(until), zone)
+    if is_rain(sensor.quantity):
+        return found
     correct = Correction(sensor.epochs)
-    plain = sensor.quantity in ("rain_total", "rain_increment")
-    found = session.execute(
+    return [
+        bar._replace(
+            value=correct(bar.end_ms, bar.value),
+            min=correct(bar.end_ms, bar.min),
+            max=correct(bar.end_ms, bar.max),
+        )
+        for bar in found
+    ]
+
+
+def _written(
+    session: Session, sensor: Sensor, span_s: int, since_ms: int, until_ms: int, zone: str
+) -> list[Bar]:
+    rows = session.execute(
         select(Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max, Rollup.count, Rollup.quality)
         .where(
             Rollup.sensor == sensor.key,
             Rollup.span_s == span_s,
-            Rollup.end_ms > to_ms(since),
-            Rollup.end_ms <= to_ms(until) + span_s * 1000,
+            Rollup.end_ms > since_ms,
+            Rollup.end_ms <= until_ms,
         )
         .order_by(Rollup.end_ms)
     )
-    if plain:
-        return [Bar(*row) for row in found]
-    return [
-        Bar(end, correct(end, value), correct(end, low), correct(end, high), count, quality)
-        for end, value, low, high, count, quality in found
-    ]
+    found = [Bar(*row) for row in rows]
+    newest_ms = session.scalar(select(SensorState.at_ms).where(SensorState.sensor == sensor.key))
+    if newest_ms is None or newest_ms <= since_ms:
+        return found
+    hour_ms = hour_end_ms(newest_ms)
+    if span_s == HOUR_S:
+        if hour_ms - HOUR_S * 1000 < until_ms:
+            found.append(make_hour(session, sensor.key, sensor.quantity, hour_ms))
+        return found
+    day_ms = day_end_ms(newest_ms, zone)
+    start_ms = day_start_ms(day_ms, zone)
+    if start_ms < until_ms:
+        hours = _written(session, sensor, HOUR_S, start_ms, day_ms, zone)
+        found.append(of_hours(day_ms, hours, sensor.quantity))
+    return found
 
 
 def resolution_for(since: datetime, until: datetime, interval_s: int) -> str:
