@@ -3,7 +3,16 @@
 import logging
 from types import ModuleType
 
-from ingest.formats import plain_json, senml
+from ingest.formats import (
+    chirpstack_v3,
+    chirpstack_v4,
+    milesight_gateway,
+    plain_json,
+    senml,
+    senml_cbor,
+    ttn_v2,
+    tts_v3,
+)
 from ingest.formats.decoded import QUARANTINE, Decoded, Unreadable, Unusable, quarantined
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
@@ -14,7 +23,16 @@ log = logging.getLogger(__name__)
 
 # A format is a module with NAME, claims(envelope, memory) and read(envelope, memory). The first
 # that claims a message reads it: what an operator mapped, then topics of their own, then shapes.
-FORMATS: tuple[ModuleType, ...] = (plain_json, senml)
+FORMATS: tuple[ModuleType, ...] = (
+    plain_json,
+    tts_v3,
+    chirpstack_v4,
+    chirpstack_v3,
+    ttn_v2,
+    senml,
+    senml_cbor,
+    milesight_gateway,
+)
 BY_NAME = {module.NAME: module for module in FORMATS}
 
 

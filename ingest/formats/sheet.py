@@ -79,6 +79,8 @@ class Sheet:
         name: str = "",
     ) -> None:
         """Take one field. `name` is what tells its quantity, where that is not the channel."""
+        if meaning.quantity is None and meaning.unit is not None:
+            meaning = meaning._replace(quantity=quantity_of(name or channel, meaning.unit))
         try:
             sent, written_unit = numbers.number(raw)
             unit = meaning.unit or written_unit or None
@@ -182,6 +184,7 @@ class Sheet:
         gone: tuple[str, ...] = (),
     ) -> Decoded:
         """Return the outcome: readings and no fault accept, both partial, faults quarantine."""
+        self._doubt_totals()
         good = any(measurement.value is not None for measurement in self.measurements)
         return Decoded(
             self._outcome(good),
@@ -194,6 +197,20 @@ class Sheet:
             gone,
             learned or {},
         )
+
+    def _doubt_totals(self) -> None:
+        """Refuse a gauge's total beside an increment that can't be: it jumped by as much."""
+        doubtful = {
+            m.device
+            for m in self.measurements
+            if m.quantity == "rain_increment" and m.fault == "out-of-range"
+        }
+        if not doubtful:
+            return
+        for index, m in enumerate(self.measurements):
+            if m.device in doubtful and m.quantity == "rain_total" and m.value is not None:
+                self.measurements[index] = m._replace(value=None, quality=BAD, fault="out-of-range")
+                self.faults.append((f"{m.device}/{m.channel}", "out-of-range"))
 
     def _outcome(self, good: bool) -> str:
         if self.faults:

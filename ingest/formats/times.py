@@ -55,6 +55,21 @@ def from_epoch(raw: Json, unit: str) -> int:
     return at_ms
 
 
+def from_digits(raw: Json) -> int:
+    """Return milliseconds of an epoch number whose unit only its magnitude tells.
+
+    For formats that leave the unit open: 10 digits are s, 13 ms, 16 us, 19 ns.
+    """
+    if isinstance(raw, str) and raw.strip().isdecimal():
+        raw = int(raw.strip()[:20])
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
+        raise Unusable("bad-time")
+    for unit, most in (("s", 1e11), ("ms", 1e14), ("us", 1e17), ("ns", 1e20)):
+        if raw < most:
+            return from_epoch(raw, unit)
+    raise Unusable("bad-time")
+
+
 def from_iso(raw: Json, timezone: str, received_ms: int) -> int:
     """Return milliseconds of an ISO 8601 text; without an offset it is local in `timezone`."""
     match = _ISO.fullmatch(raw.strip()) if isinstance(raw, str) else None

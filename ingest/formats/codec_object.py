@@ -1,0 +1,172 @@
+"""Reads what the payload codec of a radio network made of a device's bytes: any JSON object."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ingest.formats import times
+from ingest.formats.decoded import Unreadable, Unusable
+from ingest.formats.key_units import unit_in
+from ingest.formats.limits import most_rain_mm
+from ingest.formats.names import quantity_of
+from ingest.formats.numbers import number, plain_id
+from ingest.formats.profiles import Profile
+from ingest.formats.sensecap_ids import MEASUREMENTS
+from ingest.formats.sheet import Meaning, Sheet, When
+from models.reasons import Json
+
+# About the device or the radio, in every codec's words; never a measurement of a building.
+_ABOUT = frozenset(
+    "rssi snr linkquality lqi channel port fport f_port fcnt f_cnt counter device_id deviceid id"
+    " protocol_version version protocol firmware hardware fw hw sn serial type sensor_id msg_type"
+    " message_type packet_type frame_type payload_version sensor_version status state err error"
+    " errors valid interval uplink_interval latitude longitude altitude lat lon gps timestamp time"
+    " ts datetime date mode work_mode model node reset reason alarm age seq sequence count_mode"
+    " swver hwver datecode light lux illuminance motion occupancy pir co2 tvoc ec conductivity"
+    " electrical_conductivity current power energy".split()
+)
+
+
+class Leaf(NamedTuple):
+    """One field: its path, what stands there, the unit beside it, and when, if it says so."""
+
+    path: str
+    raw: Json
+    unit: str | None = None
+    at: Json = None
+
+
+def take_object(
+    sheet: Sheet,
+    device: str,
+    fields: Json,
+    when: When,
+    profile: Profile | None,
+    *,
+    simulated: bool = False,
+    extra: Mapping[str, Meaning] | None = None,
+) -> None:
+    """Add the measurements of a decoded payload to the sheet. Raises Unreadable.
+
+    A profile decides what it lists. Else a unit beside a value or in its key does; what has
+    neither becomes a channel without quantity.
+    """
+    if not isinstance(fields, dict):
+        raise Unreadable("wrong-type")
+    if fields.get("errors") and not isinstance(fields["errors"], bool):
+        raise Unreadable("decoder-error")
+    leaves = list(_leaves(fields, ""))
+    told = {**(profile.fields if profile else {}), **(extra or {})}
+    self_describing = any(leaf.unit for leaf in leaves)
+    for leaf in leaves:
+        meaning = told.get(leaf.path) or _meaning_of(leaf, profile, self_describing)
+        if meaning is not None:
+            _add(sheet, device, leaf, when, meaning, fields, simulated)
+
+
+def keys_of(fields: Json) -> list[str]:
+    """Return the paths of a decoded payload's fields, by which a profile may know its device."""
+    return [leaf.path for leaf in _leaves(fields, "")] if isinstance(fields, dict) else []
+
+
+def _leaves(fields: Mapping[str, Any], prefix: str, at: Json = None) -> Iterator[Leaf]:
+    for key, raw in fields.items():
+        path = f"{prefix}{key}"
+        if isinstance(raw, dict):
+            if "value" in raw:
+                unit = raw.get("unit")
+                yield Leaf(path, raw["value"], unit if isinstance(unit, str) else None, at)
+            elif raw and path.count("/") < 4 and not _all_numbers(raw):
+                yield from _leaves(raw, path + "/", at)
+            else:
+                yield Leaf(path, raw, None, at)
+        elif isinstance(raw, list):
+            yield from _listed(path, raw)
+        else:
+            yield Leaf(path, raw, None, at)
+
+
+def _all_numbers(raw: Mapping[str, Any]) -> bool:
+    # {"min": 0.4, "max": 0.5} in the place of a number is no single value.
+    return raw.keys() <= {"min", "max", "avg", "mean"}
+
+
+def _listed(path: str, raw: list[Json]) -> Iterator[Leaf]:
+    for index, item in enumerate(raw):
+        if isinstance(item, list):
+            yield from _listed(path, item)
+        elif isinstance(item, dict) and "measurementId" in item:
+            yield Leaf(f"#{item['measurementId']}", item.get("measurementValue"))
+        elif isinstance(item, dict) and ("timestamp" in item or "time" in item):
+            yield from _leaves(item, "", item.get("timestamp", item.get("time")))
+        elif isinstance(item, dict):
+            yield from _leaves(item, f"{path}/{index}/")
+        else:
+            yield Leaf(f"{path}/{index}", item)
+
+
+def _meaning_of(leaf: Leaf, profile: Profile | None, self_describing: bool) -> Meaning | None:
+    last = leaf.path.rpartition("/")[2]
+    if leaf.path.startswith("#"):
+        return MEASUREMENTS.get(leaf.path[1:])
+    if leaf.unit:
+        return Meaning(unit=leaf.unit)
+    if profile and (leaf.path in profile.ignore or last in profile.ignore):
+        return None
+    if isinstance(leaf.raw, bool) or leaf.raw is None or last.lower() in _ABOUT:
+        return None
+    unit = unit_in(last)
+    if unit:
+        return Meaning(unit=unit)
+    # Beside fields that carry their units, a bare number is about the device.
+    return None if self_describing or not _is_numeric(leaf.raw) else Meaning()
+
+
+def _is_numeric(raw: Json) -> bool:
+    if isinstance(raw, float):
+        return True  # also NaN: it is a fault of that field, to be told
+    try:
+        number(raw)
+    except Unusable:
+        return False
+    return True
+
+
+def _add(
+    sheet: Sheet,
+    device: str,
+    leaf: Leaf,
+    when: When,
+    meaning: Meaning,
+    fields: Mapping[str, Any],
+    simulated: bool,
+) -> None:
+    try:
+        channel = plain_id(leaf.path.lstrip("#"))
+    except Unusable:
+        sheet.fault(leaf.path, "bad-device-id")
+        return
+    historical = leaf.at is not None
+    if historical:
+        try:
+            when = sheet.when(times.from_digits(leaf.at))
+        except Unusable as refusal:
+            sheet.refuse(device, channel, refusal.code, leaf.raw, when, meaning)
+            return
+    if _rains_too_much(leaf, meaning, fields):
+        meaning = meaning._replace(quantity="rain_increment")
+        sheet.refuse(device, channel, "out-of-range", leaf.raw, when, meaning)
+        return
+    sheet.add(device, channel, leaf.raw, when, meaning, historical=historical, simulated=simulated)
+
+
+def _rains_too_much(leaf: Leaf, meaning: Meaning, fields: Mapping[str, Any]) -> bool:
+    """Does an increment exceed what can fall in the interval that stands beside it?"""
+    beside = fields.get(leaf.path + "_interval")
+    if not isinstance(beside, dict) or beside.get("unit") != "s":
+        return False
+    if (meaning.quantity or quantity_of(leaf.path, meaning.unit)) != "rain_increment":
+        return False
+    try:
+        return number(leaf.raw)[0] > most_rain_mm(number(beside.get("value"))[0])
+    except Unusable:
+        return False
