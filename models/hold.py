@@ -54,9 +54,14 @@ def hold_for_rain(
 
 
 def hold_for_unknown_weather(
-    session: Session, site: Site, since: datetime, now: datetime, by: Actor | None = None
+    session: Session,
+    site: Site,
+    now: datetime,
+    since: datetime | None = None,
+    by: Actor | None = None,
 ) -> list[Scaffold]:
     """Put standing scaffolds on hold because no gauge reports: unknown weather holds too."""
+    since = since or gauges_silent_since(session, site) or now
     why = reason("hold.weather_unknown", since=iso(since))
     return _hold_all(session, site, f"unknown:{iso(since)}", why, now, by or machine("clock"))
 
@@ -92,13 +97,23 @@ def _hold_all(
     held = [
         scaffold
         for scaffold in session.scalars(standing.order_by(Scaffold.code))
-        if all(row.occasion != occasion for row in scaffold.inspections)
+        if not _is_known(scaffold, occasion)
     ]
     for scaffold in held:
         _hold(session, scaffold, occasion, why, now, by, episode_id)
     if held:
         _suspend_permits(session, site, why, now, by)
     return held
+
+
+def _is_known(scaffold: Scaffold, occasion: str) -> bool:
+    """One inspection per occasion; one that still waits for unknown weather serves them all."""
+    unknown = occasion.startswith("unknown:")
+    return any(
+        row.occasion == occasion
+        or (unknown and row.state == "open" and (row.occasion or "").startswith("unknown:"))
+        for row in scaffold.inspections
+    )
 
 
 def _hold(

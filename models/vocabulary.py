@@ -83,3 +83,8 @@ DANGEROUS = frozenset(
         ("GBT50165-2020", "D"),
     }
 )
+
+
+def grade_word(scheme: str, grade: str) -> str:
+    """Return the code of a grade's meaning: `grade.EN16096-CC.3`."""
+    return f"grade.{scheme}.{SCHEMES[scheme].index(grade)}"

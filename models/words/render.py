@@ -101,17 +101,17 @@ class _Formatter(string.Formatter):
         """Return one value as a person of this language writes it."""
         if format_spec in ("time", "date", "clock"):
             return self._moment(value, format_spec)
-        if format_spec.startswith("word."):
-            return phrase(f"{format_spec[5:]}.{value}", self.reader)
         if value is None:
             return "—"
+        if format_spec.startswith("word.") and not isinstance(value, list | tuple):
+            return phrase(f"{format_spec[5:]}.{value}", self.reader) if value != "" else "—"
         if isinstance(value, Mapping):
             return name_of(value, self.reader.language)
-        if format_spec:
-            return number(value, format_spec, self.reader)
         if isinstance(value, list | tuple):
             joiner = "、" if self.reader.language == "zh" else ", "
-            return joiner.join(self.format_field(one, "") for one in value)
+            return joiner.join(self.format_field(one, format_spec) for one in value)
+        if format_spec:
+            return number(value, format_spec, self.reader)
         return str(value)
 
     def _moment(self, value: Json, kind: str) -> str:
