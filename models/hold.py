@@ -160,9 +160,8 @@ def _tell_company(
     """One notice to each of the contractor's people, keyed so that a repeat is none."""
     tasks: list[Task] = [task for task in scaffold.tasks if task.organisation_id is not None]
     companies = {scaffold.organisation_id, *(task.organisation_id for task in tasks)} - {None}
-    told = reason(
-        "hold.notice", scaffold=scaffold.code, name=scaffold.name, why=why.code, **why.values
-    )
+    values = {"scaffold": scaffold.code, "name": scaffold.name, **why.values}
+    told = Reason(why.code.replace("hold.", "hold.notice_"), values)
     for person in _people_of(session, companies, scaffold.site_id, now):
         session.add(
             Notice(
