@@ -105,6 +105,8 @@ class _Formatter(string.Formatter):
             return "—"
         if format_spec.startswith("word.") and not isinstance(value, list | tuple):
             return phrase(f"{format_spec[5:]}.{value}", self.reader) if value != "" else "—"
+        if isinstance(value, Mapping) and "code" in value:
+            return text(Reason.from_json(value), self.reader)
         if isinstance(value, Mapping):
             return name_of(value, self.reader.language)
         if isinstance(value, list | tuple):
