@@ -36,7 +36,7 @@ class Held:
 
     def dump(self) -> Dumped:
         """Return what `load` needs."""
-        return [self.rank, self.began_ms, self.until_ms]
+        return [self.rank, self.began_ms, list(self.until_ms)]
 
     @classmethod
     def load(cls, dumped: Dumped) -> "Held":

@@ -157,7 +157,7 @@ class ThresholdState:
         verdict = self.verdict.dump()
         if self.base is not None:
             return [self.last_ms, verdict, self.base]
-        learning = [self.learning_from_ms, self.stride, self.seen, self.learnt]
+        learning = [self.learning_from_ms, self.stride, self.seen, list(self.learnt)]
         return [self.last_ms, verdict, None, learning]
 
     def restore(self, rule: Threshold, dumped: Dumped) -> None:
