@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from models.rules.judge import Sample, State, Step, fresh_state, on_sample
+from models.rules.judge import Sample, State, Step, on_sample
 from models.rules.parsing import parse_rule
 from models.rules.spec import Rule
 

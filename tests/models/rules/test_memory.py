@@ -91,7 +91,8 @@ def do(rule: Rule, state: State, hours: float, act: Act) -> list[Step]:
     if kind == "tick":
         return on_tick(rule, state, now_ms, now_ms if more else None, interval_s=600)
     if kind == "term":
-        return on_term(rule, state, *more, now_ms)
+        code, subject, severity = more
+        return on_term(rule, state, code, subject, severity, now_ms)
     if kind == "reset":
         on_reset(rule, state, now_ms)
     else:

@@ -180,7 +180,10 @@ def test_accumulation_is_for_rain_and_needs_a_window() -> None:
         ({"all": [{"rule": "A"}], "any": [{"rule": "B"}]}, ("all", "rule.terms_missing")),
         ({"all": [{"level": "low"}]}, ("all[0].rule", "rule.field_missing")),
         ({"any": [{"rule": "A", "level": "red"}]}, ("any[0].level", "rule.choice_unknown")),
-        ({"any": [{"all": [{"rule": "A", "lvl": 1}]}]}, ("any[0].all[0].lvl", "rule.field_unknown")),
+        (
+            {"any": [{"all": [{"rule": "A", "lvl": 1}]}]},
+            ("any[0].all[0].lvl", "rule.field_unknown"),
+        ),
         ({"all": [{"rule": "A"}], "within": "x"}, ("within", "rule.not_a_span")),
         ({"all": [{"rule": "A"}], "over": "moon"}, ("over", "rule.choice_unknown")),
     ],

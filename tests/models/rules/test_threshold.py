@@ -1,5 +1,7 @@
 """Thresholds: limits, deadbands, delays, latches, and change from a baseline."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ LEVELS = [
     {"severity": "medium", "raise_at": 2},
     {"severity": "high", "raise_at": 3},
 ]
-CHANGE = {"of": "change", "baseline": {"of": "median", "over": "24h"}}
+CHANGE: dict[str, Any] = {"of": "change", "baseline": {"of": "median", "over": "24h"}}
 
 
 def test_a_value_equal_to_the_limit_raises() -> None:
@@ -304,7 +306,7 @@ def test_a_held_alert_outlives_a_re_zero_until_the_new_baseline_knows_better() -
     assert said(known) == [("cleared", "low")]
 
 
-RAW = {
+RAW: dict[str, Any] = {
     **CHANGE,
     "levels": [
         {"severity": "low", "raise_at": 0.3},

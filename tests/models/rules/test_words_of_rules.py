@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from models.words.render import LANGUAGES, Reader, catalogue, phrase, text
 from tests.models.rules.build import HOUR, START, accumulation, at, every, feed, rate, rule
 from tests.models.rules.build import threshold as over
 
-CHANGE = {"of": "change", "baseline": {"value": 2.0}}
+CHANGE: dict[str, Any] = {"of": "change", "baseline": {"value": 2.0}}
 RISE = [0.0, 0.5, 1.0, 1.5]
 SOURCES = Path(models.rules.__path__[0])
 
@@ -43,10 +44,10 @@ def _steps() -> list[Step]:
     suspect = [at(0, 0), at(1, 99, 3), at(50, 99), at(100, 99)]
     fall = [-value for value in RISE] + [-1.5] * 6
     rise = RISE + [1.5] * 6
-    below = {"direction": "below"}
-    per_window = {"per": "window"}
+    below: dict[str, Any] = {"direction": "below"}
+    per_window: dict[str, Any] = {"per": "window"}
     rain = every(1, [0, 30] + [30] * 40)
-    fading = {"decay": 0.5, "window": "2d", "raise_at": 20}
+    fading: dict[str, Any] = {"decay": 0.5, "window": "2d", "raise_at": 20}
     return [
         *backtest(over(5), [at(0, 9), at(1, 1), at(2, 9, 3)]),
         *backtest(over(5, **below), [at(0, 1), at(1, 9), at(2, 1, 3)]),
