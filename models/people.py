@@ -85,7 +85,7 @@ class Invitation(Noun, Base):
     site_ids: Mapped[list[Any] | None]
     token_hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
-    created_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("user.id"))
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))  # None: a command
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]

@@ -79,5 +79,6 @@ class Ledger:
 
     def changes(self) -> Changes:
         """Return everything that was done."""
-        done = (self.added, self.changed, self.retired, self.left)
-        return Changes(*(tuple(labels) for labels in done))
+        return Changes(
+            tuple(self.added), tuple(self.changed), tuple(self.retired), tuple(self.left)
+        )

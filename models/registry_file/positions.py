@@ -44,6 +44,16 @@ def with_lines(faults: Sequence[Fault], text: str | bytes) -> list[FileFault]:
     return [FileFault(each.where, each.reason, _line(each.where, lines)) for each in faults]
 
 
+def in_file(faults: Sequence[FileFault | Fault], name: str) -> list[Fault]:
+    """Return the same faults as a compiler places them: `sites.json:12: sites[0].timezone`."""
+    placed = []
+    for each in faults:
+        line = getattr(each, "line", None)
+        parts = [name if line is None else f"{name}:{line}", each.where]
+        placed.append(Fault(": ".join(part for part in parts if part), each.reason))
+    return placed
+
+
 def _line(path: str, lines: Mapping[str, int]) -> int | None:
     while path and path not in lines:
         path = re.sub(r"(\.?[^.\[\]]+|\[\d+\])$|.$", "", path)

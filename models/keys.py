@@ -1,0 +1,101 @@
+"""Device keys: what a device or a network's gateway signs in to the receiver with."""
+
+import hmac
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.errors import BadInput, Fault, Refusal
+from models.event import record
+from models.people import Actor, DeviceKey
+from models.reasons import reason
+from models.signin import digest, new_token
+
+_NAME = re.compile(r"[^\W_][\w.\-]{0,63}")
+LONGEST_TOPIC_BYTES = 65_535
+
+
+def add_key(
+    session: Session,
+    name: str,
+    topics: Sequence[str],
+    *,
+    device: str | None = None,
+    by: Actor,
+    now: datetime,
+) -> tuple[str, DeviceKey]:
+    """Make a key; return its secret, which is kept nowhere. The caller commits.
+
+    With a device it may publish only as that device; without, as any under its topics (a
+    network's gateway). Raises BadInput, or Refusal where the name is taken.
+    """
+    topics = tuple(dict.fromkeys(topics)) or _topics_of(device)
+    faults = _faults(name, topics, device)
+    if faults:
+        raise BadInput(faults)
+    if session.scalar(select(DeviceKey).where(DeviceKey.name == name)) is not None:
+        raise Refusal(reason("key.name_taken", name=name))
+    secret = new_token()
+    key = DeviceKey(
+        name=name,
+        secret_hash=digest(secret),
+        device=device,
+        topics=list(topics),
+        created_at=by.machine_now(),
+    )
+    session.add(key)
+    why = reason("key.added", name=name, topics=list(topics))
+    record(key, "add", by=by, now=now, why=why)
+    return secret, key
+
+
+def _topics_of(device: str | None) -> tuple[str, ...]:
+    """A device's own native topic, at whatever site it stands."""
+    return (f"ridgewatch/+/{device}/senml",) if device else ()
+
+
+def _faults(name: str, topics: Sequence[str], device: str | None) -> list[Fault]:
+    faults = []
+    if not _NAME.fullmatch(name):
+        faults.append(Fault("name", reason("key.bad_name", name=name[:80])))
+    if device is not None and (not device.strip() or set(device) & set("\0+#/")):
+        faults.append(Fault("device", reason("key.bad_device", device=device[:80])))
+    elif not topics:
+        faults.append(Fault("topics", reason("key.no_topics")))
+    for topic in topics:
+        if not is_topic_filter(topic):
+            faults.append(Fault("topics", reason("key.bad_topic", topic=topic[:80])))
+    return faults
+
+
+def is_topic_filter(text: str) -> bool:
+    """Whether MQTT allows this filter; topics under `$` are a broker's own and no device's."""
+    levels = text.split("/")
+    return (
+        0 < len(text.encode("utf-8", "replace")) <= LONGEST_TOPIC_BYTES
+        and "\0" not in text
+        and not text.startswith("$")
+        and "#" not in levels[:-1]
+        and all(level in ("+", "#") or not set(level) & {"+", "#"} for level in levels)
+    )
+
+
+def working_keys(session: Session) -> Sequence[DeviceKey]:
+    """Return the keys that aren't revoked."""
+    return session.scalars(select(DeviceKey).where(DeviceKey.revoked_at.is_(None))).all()
+
+
+def is_secret(kept: str, secret: str) -> bool:
+    """Whether this is the secret of which `kept` is kept; takes as long when it isn't."""
+    return hmac.compare_digest(kept, digest(secret))
+
+
+def revoke_key(key: DeviceKey, *, by: Actor, now: datetime) -> None:
+    """Make a key useless; the receiver notices within seconds. The caller commits."""
+    if key.revoked_at is not None:
+        raise Refusal(reason("key.revoked_already", name=key.name))
+    key.revoked_at = by.machine_now()
+    record(key, "revoke", by=by, now=now, why=reason("key.revoked", name=key.name))
