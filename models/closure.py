@@ -76,6 +76,16 @@ class Closure(Workflow, Noun, Base):
         ),
     )
     MOVES = CLOSURE
+    GUARDED = (
+        "issue",
+        "post",
+        "countersign",
+        "state_sensor",
+        "request_lift",
+        "sign_lift",
+        "lift",
+        "override",
+    )
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "issue": ("duty", "manager"),
         "discard": ("duty", "manager"),

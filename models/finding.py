@@ -50,6 +50,7 @@ class Finding(Workflow, Noun, Base):
 
     __tablename__ = "finding"
     MOVES = FINDING
+    GUARDED = ("verify",)
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "monitor": ("engineer", "manager"),
         "link_task": ("engineer", "manager", "supervisor"),

@@ -46,6 +46,7 @@ class Incident(Workflow, Noun, Base):
 
     __tablename__ = "incident"
     MOVES = INCIDENT
+    GUARDED = ("dismiss", "close")
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "verify": ("duty", "manager", "engineer"),
         "dismiss": ("duty", "manager"),

@@ -51,6 +51,7 @@ class Photo(Workflow, Noun, Base):
     __tablename__ = "photo"
     __table_args__ = (Index("ix_photo_subject", "subject_kind", "subject_id", "received_at"),)
     MOVES = PHOTO
+    GUARDED = ("check",)
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "check": ("manager", "supervisor", "engineer", "duty"),
         "lock": ("manager",),

@@ -52,6 +52,7 @@ class Project(Workflow, Noun, Base):
 
     __tablename__ = "project"
     MOVES = PROJECT
+    GUARDED = ("approve", "start", "accept")
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **dict.fromkeys((action for _, action in PROJECT), ("manager",)),
         "self_check": ("manager", "supervisor", "engineer"),

@@ -58,6 +58,7 @@ class Report(Workflow, Noun, Base):
 
     __tablename__ = "report"
     MOVES = REPORT
+    GUARDED = ("send",)
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "edit": ("duty", "manager"),
         "send": ("duty", "manager"),

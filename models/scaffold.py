@@ -109,6 +109,7 @@ class Scaffold(Workflow, Noun, Base):
 
     __tablename__ = "scaffold"
     MOVES = SCAFFOLD
+    GUARDED = ("sign_erected", "hand_over", "inspect", "dismantle", "strike")
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "begin_erecting": ("contractor", "manager", "supervisor"),
         "sign_erected": ("contractor", "supervisor"),

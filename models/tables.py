@@ -15,6 +15,7 @@ from models import (  # noqa: F401  (imported for their tables and guards)
     hold,
     incident,
     inspection,
+    job,
     lifting,
     note,
     notice,

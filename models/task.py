@@ -51,6 +51,7 @@ class Task(Workflow, Noun, Base):
 
     __tablename__ = "task"
     MOVES = TASK
+    GUARDED = ("start", "resume", "claim", "accept")
     MAY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "permit": ("manager", "supervisor"),
         "start": WORKERS,

@@ -63,6 +63,7 @@ class Workflow:
 
     MOVES: ClassVar[Moves]
     MAY: ClassVar[Mapping[str, tuple[str, ...]]]  # action -> roles; none: only Ridgewatch itself
+    GUARDED: ClassVar[tuple[str, ...]] = ()  # actions that must never go without their guard
 
     if TYPE_CHECKING:
         state: Any
@@ -82,8 +83,13 @@ class Workflow:
         return actor.is_machine or actor.has_role(*self.MAY[action], site_id=self.site_id)
 
     def why_not(self, action: str, actor: Actor, now: datetime) -> Reason | None:
-        """Say why an action that the state offers is refused now."""
+        """Say why an action that the state offers is refused now.
+
+        Raises LookupError where the guard was never loaded: import `models.tables`.
+        """
         guard = _GUARDS.get((self.__tablename__, action))
+        if guard is None and action in self.GUARDED:
+            raise LookupError(f"the guard of {self.__tablename__}.{action} is not loaded")
         return guard(self, actor, now) if guard else None
 
     def steps(self, actor: Actor, now: datetime) -> list[Step]:
