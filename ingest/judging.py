@@ -16,6 +16,7 @@ from ingest.storing import upsert
 from models.alert import Subject
 from models.reading import SensorState, ZoneState
 from models.readings import first_ms, raw_statement
+from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
 
@@ -269,7 +270,7 @@ def _remember(
         if version == one.version:
             state = judge.load(one.rule, dumped)
         else:
-            state, last = _warmed_up(session, facts, one, memory)
+            state, last = _warmed_up(session, facts, one, memory, version is not None)
             memory.touched = memory.touched or memory.at_ms is not None
             adopted += [Found(one, facts.subject, step) for step in last]
         memory.states.append((one, state))
@@ -277,7 +278,7 @@ def _remember(
 
 
 def _warmed_up(
-    session: Session, facts: SensorFacts, one: InForce, memory: SensorMemory
+    session: Session, facts: SensorFacts, one: InForce, memory: SensorMemory, had_another: bool
 ) -> tuple[Any, list[Step]]:
     """Return the state of a rule that has seen the stored past, and its verdict as a step.
 
@@ -289,12 +290,19 @@ def _warmed_up(
     last: list[Step] = []
     for sample in _past(session, facts, one, memory.at_ms):
         last = judge.on_sample(one.rule, state, sample) or last
-    if not last or last[-1].observed_ms < memory.at_ms - HISTORY_MS and not state.verdict.severity:
+    severity = state.verdict.severity
+    if severity is None:
+        return state, [_let_go(one, memory.at_ms)] if had_another else []
+    if not last or last[-1].observed_ms < memory.at_ms - HISTORY_MS and not had_another:
         return state, []
-    holds = state.verdict.severity
-    step = last[-1]
-    to = "raised" if holds else ("latched" if step.to == "latched" else "cleared")
-    return state, [replace(step, to=to, severity=holds or step.severity)]
+    return state, [replace(last[-1], to="raised", severity=severity)]
+
+
+def _let_go(one: InForce, at_ms: int) -> Step:
+    """Return the end of what an older version of the rule held; nothing where it held nothing."""
+    why = reason("rule.changed", rule=one.code, version=one.version)
+    severity = one.rule.levels[0].severity
+    return Step("cleared", severity, 0, at_ms, at_ms, None, None, why)
 
 
 def _past(session: Session, facts: SensorFacts, one: InForce, until_ms: int) -> Iterator[Sample]:

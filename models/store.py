@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
+import models.tables  # noqa: F401  (relationships name each other: all or none can be mapped)
+
 _WRITING = "ridgewatch_writing"
 _LOCK = "ridgewatch_write_lock"
 _LOCK_PATH = "ridgewatch_lock_path"
