@@ -43,6 +43,7 @@ class SensorMemory:
     __slots__ = (
         "at_ms",
         "due_ms",
+        "gone_ms",
         "heard_ms",
         "key",
         "quality",
@@ -61,6 +62,7 @@ class SensorMemory:
         self.heard_ms: int | None = None
         self.silent_since_ms: int | None = None
         self.due_ms: int | None = None
+        self.gone_ms: int | None = None  # its device's will message; forgotten when it is heard
         self.stretch_ms: int | None = None  # since when the epoch of the last judged sample runs
         self.states: list[tuple[InForce, Any]] = []
         self.touched = False
@@ -141,6 +143,7 @@ class Judges:
                     now_ms,
                     memory.heard_ms,
                     interval_s=interval_s,
+                    gone_ms=memory.gone_ms,
                     deaf_ms=deaf_ms,
                 )
                 if steps:

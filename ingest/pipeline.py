@@ -31,6 +31,7 @@ from models.units import canonical_unit, quality_of, to_canonical
 log = logging.getLogger(__name__)
 
 CLOCK_TOPIC = "ridgewatch/$clock"
+GONE_TOPIC = "$ridgewatch/gone/"
 BELIEVABLE = 3  # quality flags up to "questionable"
 
 
@@ -63,6 +64,7 @@ class Pipeline:
         self.rain = rain.RainMemory()
         self.judges: Judges | None = None
         self.watermarks: dict[int, int] = {}
+        self.clients: dict[str, set[str]] = {}  # which devices spoke through a connection
 
     def decode(self, messages: Sequence[Message]) -> list[tuple[Message, Decoded]]:
         """Read messages; done before the write lock is taken, since it needs no database."""
@@ -141,7 +143,10 @@ class Pipeline:
         if message.topic == CLOCK_TOPIC:
             self._take_watermark(batch, message)
             return
+        for device in (*outcome.gone, *self._gone(message)):
+            silence.gone(judges, device, message.received_ms)
         for device in outcome.devices:
+            self.clients.setdefault(message.client, set()).add(device)
             for key in judges.bindings.by_device.get(device, ()):
                 silence.heard(session, judges, key, message.received_ms)
         if self.repeats.knows(message, outcome):
@@ -197,6 +202,12 @@ class Pipeline:
             sample = Sample(at_ms, row.value, row.quality, max(message.received_ms, at_ms))
             batch.found.extend(judges.sample(facts, memory, sample))
         return False
+
+    def _gone(self, message: Message) -> set[str]:
+        """Return the devices that fell silent with a connection that died."""
+        if not message.topic.startswith(GONE_TOPIC):
+            return set()
+        return self.clients.pop(message.topic.removeprefix(GONE_TOPIC), set())
 
     def _take_watermark(self, batch: Batch, message: Message) -> None:
         """Note how far a source has told all. A clock that can't be read is quarantined."""

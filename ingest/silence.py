@@ -18,12 +18,23 @@ def heard(session: Session, judges: Judges, key: int, received_ms: int) -> None:
     if facts.retired:
         return
     if memory.heard_ms is None or received_ms > memory.heard_ms:
-        memory.heard_ms = received_ms
+        memory.heard_ms, memory.gone_ms = received_ms, None
         memory.due_ms = silence_due_ms(facts.interval_ms / 1000, received_ms)
         memory.touched = True
     if memory.silent_since_ms is not None:
         memory.silent_since_ms = None
         alerting.become_known(session, facts.subject, from_ms(received_ms))
+
+
+def gone(judges: Judges, device: str, at_ms: int) -> None:
+    """Note a device's will message: its sensors have one tick left to be heard again."""
+    for key in judges.bindings.by_device.get(device, ()):
+        memory, facts = judges.sensors[key], judges.bindings.sensors[key]
+        if memory.heard_ms is not None:
+            memory.gone_ms = at_ms
+            interval_s = facts.interval_ms / 1000
+            memory.due_ms = silence_due_ms(interval_s, memory.heard_ms, at_ms)
+            memory.touched = True
 
 
 def notice(session: Session, judges: Judges, now: datetime, listening_since_ms: int | None) -> None:

@@ -106,6 +106,18 @@ def test_silence_turns_an_alert_unknown_and_heals_nothing(house: House) -> None:
     ]
 
 
+def test_a_will_message_leaves_a_sensor_one_tick(house: House) -> None:
+    house.feed(crack(0.5, client="node-1"))
+
+    house.feed(Message("$ridgewatch/gone/node-1", b"", to_ms(NOW + MINUTE)))
+    house.tick(NOW + MINUTE)
+    assert house.alerts() == []
+    house.tick(NOW + 2 * MINUTE)
+
+    (silent,) = house.alerts()
+    assert silent.reason["code"] == "silence.device_gone"
+
+
 def test_an_out_of_order_reading_raises_what_nobody_knew_marked_late(house: House) -> None:
     house.feed(crack(0.5), crack(0.5, NOW + HOUR))
 
