@@ -50,7 +50,7 @@ class Profiles:
     def for_device(
         self, format_name: str, brand: str, model: str, keys: Iterable[str] = ()
     ) -> Profile | None:
-        """Return the profile of a device: by its model, else by the fields that it sends."""
+        """Return the profile of a device: by its model, by the fields that it sends, by format."""
         brand, model, present = brand.lower(), model.lower(), frozenset(keys)
         candidates = [p for p in self.profiles if not p.formats or format_name in p.formats]
         for profile in candidates:
@@ -59,7 +59,8 @@ class Profiles:
         for profile in candidates:
             if profile.keys and profile.keys <= present:
                 return profile
-        return None
+        general = (p for p in candidates if p.formats and not (p.keys or p.models or p.topic))
+        return next(general, None)
 
     def with_more(self, more: Iterable[Profile]) -> "Profiles":
         """Return these and more; the later ones win."""
