@@ -1,0 +1,149 @@
+"""Reads Sparkplug B: births that explain aliases, data, deaths; protobuf over MQTT."""
+
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from ingest.formats.decoded import Decoded, Unreadable, Unusable
+from ingest.formats.envelope import Envelope
+from ingest.formats.memory import Memory
+from ingest.formats.numbers import number
+from ingest.formats.sheet import Meaning, Sheet, When
+from ingest.formats.sparkplug_schema import Payload
+from models.reasons import Json
+
+NAME = "sparkplug_b"
+
+_SIGNED_BITS = {1: 8, 2: 16, 3: 32, 4: 64}
+_FLOAT, _BOOLEAN = 9, 11
+_NUMERIC = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+_UNIT_PROPERTIES = ("engUnit", "EngUnit", "engineeringUnits", "unit", "units")
+_ABOUT = ("bdSeq", "Node Control/", "Device Control/", "Node Info/", "Device Info/", "Properties/")
+
+
+def claims(envelope: Envelope, memory: Memory) -> bool:
+    """Is the topic in Sparkplug B's namespace?"""
+    return envelope.levels[0] == "spBv1.0" and len(envelope.levels) >= 3
+
+
+def read(envelope: Envelope, memory: Memory) -> Decoded:
+    """Return what a node or device says, and what a birth teaches. Raises Unreadable."""
+    levels = envelope.levels
+    sheet = Sheet(envelope.message, NAME)
+    if levels[1] == "STATE" or levels[2] in ("NCMD", "DCMD", "STATE") or len(levels) < 4:
+        return sheet.summed_up()
+    kind, node = levels[2], f"{levels[1]}/{levels[3]}"
+    device = sheet.heard("/".join([node, *levels[4:5]]))
+    payload = _parsed(envelope.payload)
+    births = memory.recall(f"sparkplug/{node}") or {}
+    if kind in ("NDEATH", "DDEATH"):
+        return _death(sheet, kind, node, device, births)
+    if kind not in ("NBIRTH", "DBIRTH", "NDATA", "DDATA"):
+        raise Unreadable("wrong-type")
+    learned: dict[str, Json] = {}
+    if kind.endswith("BIRTH"):
+        births = {} if kind == "NBIRTH" else dict(births)
+        births[device] = _explained(payload)
+        learned = {f"sparkplug/{node}": births}
+        sheet.ignored_because = "birth-learned"
+    aliases = {alias: known for names in births.values() for alias, known in names.items()}
+    for metric in payload.metrics:
+        _take(sheet, device, metric, aliases, payload, is_birth=bool(learned))
+    return sheet.summed_up(
+        key=_key(device, kind, payload),
+        sequence={node: payload.seq} if payload.HasField("seq") else None,
+        learned=learned,
+    )
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return Payload.FromString(raw)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("malformed-protobuf") from None
+
+
+def _death(sheet: Sheet, kind: str, node: str, device: str, births: dict[str, Json]) -> Decoded:
+    """A node takes its devices with it; their births are void."""
+    gone = {node, *births} if kind == "NDEATH" else {device}
+    left = {name: known for name, known in births.items() if name not in gone}
+    sheet.ignored_because = "node-offline"
+    return sheet.summed_up(learned={f"sparkplug/{node}": left or None}, gone=tuple(sorted(gone)))
+
+
+def _explained(payload: Any) -> dict[str, Json]:
+    """Return what a birth says of its metrics: by alias, the name, unit and datatype."""
+    return {
+        str(metric.alias): [metric.name, _unit(metric), metric.datatype]
+        for metric in payload.metrics
+        if metric.HasField("alias") and metric.name
+    }
+
+
+def _unit(metric: Any) -> str | None:
+    properties = dict(zip(metric.properties.keys, metric.properties.values, strict=False))
+    for name in _UNIT_PROPERTIES:
+        if name in properties and properties[name].string_value:
+            return str(properties[name].string_value)
+    return None
+
+
+def _key(device: str, kind: str, payload: Any) -> str:
+    if not payload.HasField("seq") or not payload.timestamp:
+        return ""
+    return f"{device}/{kind}/{payload.timestamp}/{payload.seq}"
+
+
+def _take(
+    sheet: Sheet,
+    device: str,
+    metric: Any,
+    aliases: dict[str, Json],
+    payload: Any,
+    *,
+    is_birth: bool,
+) -> None:
+    name, unit, datatype = metric.name, _unit(metric), metric.datatype
+    known = aliases.get(str(metric.alias)) if metric.HasField("alias") else None
+    if known is not None:
+        name, unit, datatype = name or known[0], unit or known[1], datatype or known[2]
+    if metric.is_null or name.startswith(_ABOUT):
+        return
+    field = metric.WhichOneof("value")
+    if field in (None, "boolean_value", "string_value", "bytes_value"):
+        return
+    if datatype and datatype not in _NUMERIC:
+        return
+    raw = _value(metric, field, datatype)
+    where = f"{device}/{name or f'alias {metric.alias}'}"
+    try:
+        number(raw)
+        if not name:
+            raise Unusable("unknown-alias")
+        when = _when(sheet, metric, payload)
+    except Unusable as refusal:
+        sheet.fault(where, refusal.code)
+        return
+    # What a birth repeats may be long known: it is kept, and never raises an alert.
+    historical = bool(metric.is_historical) or is_birth
+    sheet.add(device, name, raw, when, Meaning(unit=unit), historical=historical)
+
+
+def _value(metric: Any, field: str, datatype: int) -> int | float:
+    raw: int | float = getattr(metric, field)
+    bits = _SIGNED_BITS.get(datatype)
+    if bits and field in ("int_value", "long_value"):
+        raw = int(raw) & ((1 << bits) - 1)
+        return raw - (1 << bits) if raw >> (bits - 1) else raw  # two's complement, unsigned
+    if field == "float_value":
+        return float(f"{raw:.7g}")  # 0.418 in 32 bits is 0.41800001263618469 in 64
+    return raw
+
+
+def _when(sheet: Sheet, metric: Any, payload: Any) -> When:
+    at_ms = metric.timestamp or payload.timestamp
+    if not at_ms:
+        return sheet.received
+    if at_ms > 2**62:
+        raise Unusable("bad-time")
+    return sheet.when(at_ms)
