@@ -4,14 +4,21 @@ import logging
 from types import ModuleType
 
 from ingest.formats import (
+    alink,
+    campbell,
     chirpstack_v3,
     chirpstack_v4,
+    influx_lp,
     milesight_gateway,
     plain_json,
     senml,
     senml_cbor,
+    sensorthings,
+    sparkplug_b,
+    tasmota,
     ttn_v2,
     tts_v3,
+    zigbee2mqtt,
 )
 from ingest.formats.decoded import QUARANTINE, Decoded, Unreadable, Unusable, quarantined
 from ingest.formats.envelope import Envelope
@@ -25,13 +32,20 @@ log = logging.getLogger(__name__)
 # that claims a message reads it: what an operator mapped, then topics of their own, then shapes.
 FORMATS: tuple[ModuleType, ...] = (
     plain_json,
+    sparkplug_b,
     tts_v3,
     chirpstack_v4,
     chirpstack_v3,
+    zigbee2mqtt,
+    tasmota,
+    sensorthings,
+    alink,
     ttn_v2,
     senml,
     senml_cbor,
+    campbell,
     milesight_gateway,
+    influx_lp,
 )
 BY_NAME = {module.NAME: module for module in FORMATS}
 
