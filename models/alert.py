@@ -206,6 +206,15 @@ class Alert(Noun, Base):
 
     # What happens by itself. The caller commits.
 
+    def come_off_shelf(self, *, by: Actor, now: datetime) -> bool:
+        """Its shelf has ended: true where it is still active, and so has to be seen anew."""
+        if self.active:
+            self.acknowledged, self.acknowledged_at, self.acknowledged_by = False, None, None
+            self.label, self.label_note = None, ""
+        self.unshelve(by=by, now=now)
+        self._end_if_over()
+        return self.active
+
     def become_unknown(self, *, by: Actor, now: datetime, why: Reason) -> None:
         """Its sensor fell silent: not normal, not known."""
         self.unknown, self.changed_at = True, now

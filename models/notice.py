@@ -21,7 +21,7 @@ class Notice(Noun, Base):
     __table_args__ = (Index("ix_notice_waiting", "state", "next_try_at"),)
 
     key: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]  # page | reminder | cleared | hold | deadline | test
+    kind: Mapped[str]  # page | escalation | deadline | hold | test
     channel: Mapped[str]  # email | webhook
     person_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     role: Mapped[str] = mapped_column(default="")
@@ -38,7 +38,7 @@ class Notice(Noun, Base):
     next_try_at: Mapped[datetime]
     leased_until: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
-    last_error: Mapped[str] = mapped_column(default="")
+    failure: Mapped[dict[str, Any] | None]  # the reason why the last try failed
     person: Mapped[User | None] = relationship()
 
 

@@ -39,7 +39,7 @@ SCENARIO = Scenario(
         noticed("三小时50毫米被测到", "50 mm in 3 h is noticed", "R4"),
         expect(
             "大雨使脚手架停用", "heavy rain puts the scaffold on hold",
-            row(kind="hold", scaffold="*N-1"), after=BURST, within="6h",
+            row(kind="hold", scaffold="N-1"), after=BURST, within="6h",
         ),
         never(
             "暴雨前没有任何降雨预警", "no rain alert before the storm",

@@ -101,7 +101,7 @@ EXPECT = (
     ),
     expect(
         "大雨使脚手架停用", "heavy rain puts the scaffold on hold",
-        row(kind="hold", scaffold="*N-1"), after="2022-03-25T16:00:00Z",
+        row(kind="hold", scaffold="N-1"), after="2022-03-25T16:00:00Z",
         before="2022-03-26T16:00:00Z",
     ),
 )

@@ -1,0 +1,52 @@
+"""What falls due by itself as site time passes: escalation, ends of shelves, deadlines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ingest import escalation, reminders
+from models.event import Event
+
+FAR_OFF = datetime.max
+
+
+def turn(session: Session, now: datetime) -> datetime | None:
+    """Do all that is due at a site instant; return when something will be next, if ever.
+
+    What is due is read from the database and nothing else, so a missed, late or doubled turn
+    changes nothing. The caller commits.
+    """
+    nexts = [
+        escalation.unshelve(session, now),
+        escalation.escalate(session, now),
+        reminders.remind(session, now),
+    ]
+    return min((at for at in nexts if at is not None), default=None)
+
+
+@dataclass
+class Turn:
+    """Turns only when something can have fallen due: at the next instant, or after an event.
+
+    Everything that makes a thing due writes an event, so that a quiet minute costs one query.
+    """
+
+    _next_at: datetime | None = None
+    _seen: int = -1
+
+    def __call__(self, session: Session, now: datetime) -> None:
+        """Do what is due at `now`; the caller commits."""
+        seen = _newest(session)
+        if seen == self._seen and (self._next_at is None or now < self._next_at):
+            return
+        self._next_at = turn(session, now)
+        session.flush()
+        self._seen = seen  # what the turn itself wrote is looked at once more, next minute
+
+
+def _newest(session: Session) -> int:
+    return session.scalar(select(func.max(Event.number))) or 0
