@@ -23,6 +23,8 @@ from models.rules.judge import Sample, Step
 DAY_MS = 86_400_000
 LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
 HISTORY_MS = DAY_MS  # older than this on arrival: stored and drawn, pages nobody
+# Kinds to which time alone says something; the others judge on readings only.
+TICKING = ("silence", "accumulation")
 # The longest memory of a rule: seven days of antecedent rain, with a day to spare.
 LOOKBACK_MS = 8 * DAY_MS
 
@@ -134,9 +136,12 @@ class Judges:
             facts = self.bindings.sensors[key]
             if facts.retired or memory.heard_ms is None:
                 continue
+            overdue = memory.due_ms is None or now_ms >= memory.due_ms
             interval_s = facts.interval_ms / 1000
             deaf_ms = max(0, (listening_since_ms or 0) - memory.heard_ms)
             for one, state in memory.states:
+                if one.kind not in TICKING or one.kind == "silence" and not overdue:
+                    continue
                 steps = judge.on_tick(
                     one.rule,
                     state,
