@@ -23,7 +23,11 @@ CONNECT_WITHIN_S = 10.0
 READ_ANSWERS_WITHIN_S = 60.0
 LARGEST_CONNECT_BYTES = 128 * 1024  # a will of 64 KiB and all names; it comes before the key
 
-_ROOM, _KEY, _ANSWERS = "room", "key", "answers"  # why a connection is not read for now
+MOST_PACKETS_AT_ONCE = 2000  # some 20 ms; then the other connections have their turn
+
+# Why a connection is not read for now: the inbox is full, its key is being checked, it does not
+# read what we answer, or it has had its turn.
+_ROOM, _KEY, _ANSWERS, _TURN = "room", "key", "answers", "turn"
 
 
 class Connection(asyncio.Protocol):
@@ -34,7 +38,7 @@ class Connection(asyncio.Protocol):
         self.will: Will | None = None
         self.expiry_s: int | None = 0
         self._reception = reception
-        self._buffer = bytearray()
+        self._buffer, self._answers = bytearray(), bytearray()
         self._version, self._keep_alive_s = V311, 0
         self._publishing: Publishing | None = None  # once it is admitted
         self._closed = self._departed = False
@@ -140,29 +144,34 @@ class Connection(asyncio.Protocol):
             self._task = self._reception.loop.create_task(self._check_key(asked))
 
     def _read_messages(self, publishing: Publishing) -> None:
-        buffer, reception = self._buffer, self._reception
-        room, now_ms = reception.inbox.room(), reception.now_ms()
-        at = self._drain(publishing, 0, now_ms)
+        """Act on packets until the buffer, the room in the inbox, or the turn is over."""
+        buffer, largest = self._buffer, LARGEST_PACKET_BYTES
+        room, now_ms = self._reception.inbox.room(), self._reception.now_ms()
+        at, left = self._drain(publishing, 0, now_ms), MOST_PACKETS_AT_ONCE
         try:
             while not (self._closed or self._holds):
                 head = protocol.frame(buffer, at)
                 if head is None:
                     break
                 start, end = head
-                if end > len(buffer) and end - at <= LARGEST_PACKET_BYTES:
+                if end > len(buffer) and end - at <= largest:
                     break
+                left -= 1
                 first = buffer[at]
+                if left < 0:
+                    self._end_turn()
+                    break
                 if first >> 4 != protocol.PUBLISH:
                     self._obey(first, start, end, at)
                 elif len(publishing.batch) >= room:
                     self._wait_for_room()
                     break
-                elif end - at > LARGEST_PACKET_BYTES:
+                elif end - at > largest:
                     if not publishing.begin_drain(first, buffer, start, end - at):
                         break
                     end = at + self._drain(publishing, at, now_ms)
                 elif refusal := publishing.publish(first, bytes(buffer[start:end]), now_ms):
-                    self._transport.write(refusal)
+                    self._answers += refusal
                 at = end
         finally:
             self._hand_over()
@@ -170,15 +179,22 @@ class Connection(asyncio.Protocol):
 
     def _drain(self, publishing: Publishing, at: int, now_ms: int) -> int:
         passed, refusal = publishing.drain(len(self._buffer) - at, now_ms)
-        if refusal:
-            self._transport.write(refusal)
+        self._answers += refusal
         return passed
 
     def _hand_over(self) -> None:
+        """Put what was read into the inbox, and what has to be answered at once on the wire."""
         if self._publishing and (batch := self._publishing.batch):
             self._reception.counts.received += len(batch)
             self._reception.inbox.extend(batch)
             self._publishing.batch = []
+        if self._answers:
+            answers, self._answers = bytes(self._answers), bytearray()
+            self._transport.write(answers)
+
+    def _end_turn(self) -> None:
+        self._hold(_TURN)
+        self._reception.loop.call_soon(self._release, _TURN)
 
     def _wait_for_room(self) -> None:
         self._hand_over()
@@ -193,7 +209,7 @@ class Connection(asyncio.Protocol):
         if isinstance(packet, Disconnect):
             self._part(packet)
         else:
-            self._transport.write(replies.answer(self._version, packet))
+            self._answers += replies.answer(self._version, packet)
 
     def _part(self, parting: Disconnect) -> None:
         if parting.expiry_s != "as before":
