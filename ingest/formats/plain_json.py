@@ -4,6 +4,7 @@ from ingest.formats import times
 from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
+from ingest.formats.paths import at_path
 from ingest.formats.profiles import Profile
 from ingest.formats.sheet import Sheet, When
 from ingest.formats.topics import matches
@@ -68,15 +69,3 @@ def _when(sheet: Sheet, profile: Profile, row: dict[str, Json]) -> When:
     message = sheet.message
     read_time = times.READERS[profile.time_unit]
     return sheet.when(read_time(raw, message.timezone, message.received_ms))
-
-
-def at_path(row: Json, path: str) -> Json:
-    """Return what stands at `a/b/0` in nested objects and lists, or None."""
-    for step in path.split("/"):
-        if isinstance(row, dict):
-            row = row.get(step)
-        elif isinstance(row, list) and step.isdigit() and int(step) < len(row):
-            row = row[int(step)]
-        else:
-            return None
-    return row
