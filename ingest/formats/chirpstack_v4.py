@@ -120,4 +120,4 @@ def tips_of(tags: Json) -> dict[str, Meaning]:
         per_tip = number(raw)[0]
     except Unusable:
         return {}
-    return {field: Meaning("rain_total", "mm", scale=per_tip) for field in _COUNTERS}
+    return {field: Meaning("rain_total", f"tip{per_tip:g}mm") for field in _COUNTERS}

@@ -22,7 +22,6 @@ _KEYS = {
     "moisture": Meaning("moisture_rel", "%"),
     "pressure": Meaning("pressure", "hPa"),
     "battery": Meaning("battery_level", "%"),
-    "wind_speed": Meaning("wind_speed", "m/s"),
 }
 _SEVERAL = re.compile(r"(.+)_(l?\d{1,2}|probe|external|internal|left|right|in|out)")
 _EVENTS = ("availability", "set", "get", "action")

@@ -1,0 +1,46 @@
+"""Reads Vega's NB-IoT loggers: telemetry with a time of measuring and one of sending."""
+
+from ingest.formats import times
+from ingest.formats.decoded import Decoded, Unreadable
+from ingest.formats.envelope import Envelope
+from ingest.formats.memory import Memory
+from ingest.formats.sheet import Meaning, Sheet
+from models.reasons import Json
+
+NAME = "vega_nbiot"
+
+# NB-14 user manual, rev. 03, "Telemetry".
+_KEYS = {
+    "temp": Meaning("temperature", "degC"),
+    "bat": Meaning("battery_level", "%"),
+}
+_PROBE = Meaning("temperature", "degC")
+
+
+def claims(envelope: Envelope, memory: Memory) -> bool:
+    """Has it a `Message` with an IMEI and a `Telemetry`?"""
+    if b'"IMEI"' not in envelope.payload:
+        return False
+    document = envelope.document_or_none
+    return isinstance(document, dict) and {"Message", "Telemetry"} <= document.keys()
+
+
+def read(envelope: Envelope, memory: Memory) -> Decoded:
+    """Return what a logger says. Raises Unreadable."""
+    document = envelope.object
+    about, telemetry = document["Message"], document["Telemetry"]
+    if not isinstance(about, dict) or not isinstance(telemetry, dict):
+        raise Unreadable("wrong-type")
+    sheet = Sheet(envelope.message, NAME)
+    device = sheet.heard(about.get("IMEI"))
+    raw_time: Json = telemetry.get("UTC", about.get("UTC"))
+    when = sheet.received if raw_time is None else sheet.when(times.from_epoch(raw_time, "s"))
+    for key, meaning in _KEYS.items():
+        if telemetry.get(key) is not None:
+            sheet.add(device, key, telemetry[key], when, meaning)
+    probes = telemetry.get("onewire")
+    for index, raw in enumerate(probes if isinstance(probes, list) else []):
+        if raw is not None:
+            sheet.add(device, f"onewire/{index}", raw, when, _PROBE)
+    count = about.get("num")
+    return sheet.summed_up(sequence={device: count} if type(count) is int else None)
