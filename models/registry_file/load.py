@@ -19,6 +19,7 @@ from models.registry_file.places import load_drawings, load_organisations, load_
 from models.registry_file.positions import parse, with_lines
 from models.registry_file.pruning import Lacking, lacking, prune_rules
 from models.registry_file.pruning import prune as retire_lacking
+from models.registry_file.retiring import check_retiring
 from models.registry_file.rules import Given, check_rules, load_rules, read_rules
 from models.registry_file.sensors import load_sensors
 from models.registry_file.where import Entry, Where
@@ -42,6 +43,7 @@ def load(
     lacks = lacking(entry, known) if prune else Lacking()
     rules = read_rules(entry, known)
     check(session, entry, known, lacks.sensors)
+    check_retiring(session, entry, known, lacks.sensors)
     names = Names.after(entry, known)
     check_rules(rules, known, names.sites, names.sensors)
     if entry.at.faults:

@@ -7,8 +7,8 @@ from typing import Any
 from models.registry_file import walk
 from models.registry_file.known import InBuilding, InSite, Known
 from models.registry_file.ledger import Ledger
+from models.registry_file.retiring import retire
 from models.registry_file.rules import Given, switch
-from models.registry_file.sensors import retire
 from models.registry_file.where import Entry
 
 

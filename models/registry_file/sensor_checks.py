@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from models.registry_file import walk
 from models.registry_file.known import InBuilding, InSite, Known, element_key, source_of
+from models.registry_file.retiring import comes_back
 from models.registry_file.where import Entry
 from models.sensor import Sensor
 from models.units import is_convertible
@@ -142,15 +143,3 @@ def _after(entry: Entry, before: Facts | None) -> Facts:
         entry=before.entry or entry,
         row=before.row,
     )
-
-
-def comes_back(row: Sensor | None) -> bool:
-    """Whether naming a retired sensor in a file puts it into service again.
-
-    Only what a file retired: a gauge that a person retired, with what an inspection found, stays
-    retired, and the gate that asked for its successor must not be fooled by an old file.
-    """
-    return row is None or (row.retired_reason or {}).get("why") == PRUNED
-
-
-PRUNED = "registry"

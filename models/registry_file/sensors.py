@@ -12,7 +12,7 @@ from models.registry import Element
 from models.registry_file import walk
 from models.registry_file.known import InSite, Known, element_key, source_of, working_epoch
 from models.registry_file.ledger import Ledger
-from models.registry_file.sensor_checks import PRUNED, comes_back
+from models.registry_file.retiring import PRUNED, comes_back, retire
 from models.registry_file.where import Entry
 from models.sensor import Sensor
 
@@ -70,12 +70,6 @@ def _change(
     if kind is not None:
         _begin(ledger, row, kind, _reading(row, entry))
         ledger.count("changed", _label(found))
-
-
-def retire(ledger: Ledger, row: Sensor, found: InSite) -> None:
-    """Take a sensor out of service because a file says so; a file may bring it back."""
-    row.retire(why=PRUNED, note="", by=ledger.by, now=ledger.now)
-    ledger.count("retired", _label(found))
 
 
 def _begin(ledger: Ledger, row: Sensor, kind: str, reading: Mapping[str, Any]) -> None:

@@ -64,7 +64,7 @@ def catalogue(language: str) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def phrase(code: str, reader: Reader, **values: Json) -> str:
+def phrase(code: str, reader: Reader, /, **values: Json) -> str:
     """Return the text of `code` for `reader`. Raises KeyError on a code without words."""
     forms = catalogue(reader.language)[code]
     plural = len(forms) > 1 and values.get("n") != 1
