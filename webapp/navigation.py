@@ -72,7 +72,8 @@ def _places(actor: Actor) -> list[Place]:
     mine = [place for place in PLACES if _open_to(actor, place[0])]
     order = _bar_first(actor, mine)
     here = (request.blueprint or "").split(".")[0]
-    found, earlier = [], 0
+    found: list[Place] = []
+    earlier = order[0][2] if order else 0
     for number, (endpoint, icon, group) in enumerate(order):
         count = _counts[endpoint](actor) if endpoint in _counts else 0
         found.append(

@@ -3,9 +3,7 @@
 const PREFIX = 'rw-draft ';
 const KEEP_MS = 2 * 86_400_000;
 const SENT = 'rw-sent';
-const words = document.documentElement.lang.startsWith('zh')
-  ? { restored: '已恢复您上次未提交的内容。', discard: '清除' }
-  : { restored: 'What you had typed before has been put back.', discard: 'Discard it' };
+const words = JSON.parse(document.documentElement.dataset.words);
 
 const store = {
   read(key) { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } },

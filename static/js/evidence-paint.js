@@ -2,9 +2,7 @@
 // the rule, and alerts as numbered marks.
 const COLOUR = { low: 'blue', medium: 'yellow', high: 'orange', critical: 'red' };
 const NUMERAL = { low: 'Ⅳ', medium: 'Ⅲ', high: 'Ⅱ', critical: 'Ⅰ' };
-const WORD = document.documentElement.lang.startsWith('zh')
-  ? { low: '蓝', medium: '黄', high: '橙', critical: '红' }
-  : { low: 'Blue', medium: 'Yellow', high: 'Orange', critical: 'Red' };
+const WORD = JSON.parse(document.documentElement.dataset.words);
 const ratio = () => window.devicePixelRatio || 1;
 
 function bandsOf({ thresholds = [], below = false }) {
