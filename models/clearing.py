@@ -15,6 +15,7 @@ from models.event import record
 from models.people import Actor
 from models.reasons import reason
 from models.registry import Building, Zone
+from models.rights import require_right
 from models.scaffold import STANDING, Scaffold
 from models.zoning import zone_scope
 
@@ -72,6 +73,7 @@ def confirm_clear(
     session: Session, about: Any, zone: Zone, place: str, *, by: Actor, now: datetime
 ) -> ClearCheck:
     """Tick a place off, on an alert, a closure or an incident; a second tick changes nothing."""
+    require_right("clearing", by, zone.site_id)
     named = next((one for one in places(session, zone) if one.key == place), None)
     if named is None:
         raise BadInput([Fault("place", reason("clearing.unknown_place", place=place))])

@@ -1,6 +1,5 @@
 """Closure notices: what is shut, since when and why, from one tap to the reopened door."""
 
-import secrets
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,16 +10,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.alert import Alert
 from models.base import Base, Noun
-from models.codes import next_code
-from models.errors import Blocker, Refusal
-from models.event import record
 from models.incident import Incident
-from models.people import Actor, Organisation, staff_scope
+from models.people import Actor, staff_scope
 from models.reasons import Reason, reason
-from models.registry import Building, Site, Zone
-from models.times import iso
+from models.registry import Site, Zone
 from models.workflow import Moves, Workflow, guards, session_of
-from models.zoning import proposed_radius_m, zone_of_building
 
 if TYPE_CHECKING:
     from models.amendment import Amendment
@@ -184,57 +178,10 @@ class SensorStatement(Noun, Base):
     closure: Mapped[Closure] = relationship(back_populates="statements")
 
 
-def close_zone(
-    session: Session,
-    zone: Zone,
-    *,
-    by: Actor,
-    now: datetime,
-    alert: Alert | None = None,
-    incident: Incident | None = None,
-    draft: bool = False,
-    supersedes: Closure | None = None,
-) -> Closure:
-    """Shut a zone with one tap: in force and public at once. Raises Refusal; caller commits.
-
-    Everything else about the notice can be completed afterwards; a manager countersigns within
-    two hours, which is a deadline and not a condition.
-    """
-    _refuse_second(session, zone, supersedes if not draft else None, draft)
-    radius = proposed_radius_m(session, zone)
-    closure = Closure(
-        id=uuid.uuid4(),
-        code=next_code(session, "closure", zone.site, now),
-        token=secrets.token_urlsafe(12),
-        site=zone.site,
-        zone=zone,
-        alert=alert,
-        incident=incident or _incident_of(session, alert),
-        state="draft",
-        why=_public_reason(alert).to_json(),
-        issuer=_issuer(session, zone.site),
-        signer=_signer(zone.site),
-        phone=zone.site.phone,
-        radius_m=radius,
-        proposed_radius_m=radius,
-        began_at=now,
-        review_due_at=now + REVIEW_WITHIN,
-    )
-    if supersedes is not None and not draft:
-        _supersede(session, supersedes, closure, by=by, now=now)
-    session.add(closure)
-    if draft:
-        record(closure, "draft", by=by, now=now, after="draft")
-    else:
-        issue(closure, by=by, now=now)
-    return closure
-
-
-def close_building(
-    session: Session, building: Building, *, by: Actor, now: datetime, alert: Alert | None = None
-) -> Closure:
-    """Shut a whole building; one without zones is one zone."""
-    return close_zone(session, zone_of_building(session, building), by=by, now=now, alert=alert)
+def closure_in_force(session: Session, zone_id: uuid.UUID) -> Closure | None:
+    """Return the notice that keeps a zone shut."""
+    mine = select(Closure).where(Closure.zone_id == zone_id, Closure.state.in_(IN_FORCE))
+    return session.scalars(mine).first()
 
 
 @guards(Closure, "issue")
@@ -244,79 +191,3 @@ def why_not_issue(closure: Closure, actor: Actor, now: datetime) -> Reason | Non
     if standing is None:
         return None
     return reason("closure.already_closed", zone=closure.zone.name, closure=standing.code)
-
-
-def issue(closure: Closure, *, by: Actor, now: datetime) -> None:
-    """Put a notice in force: public from this moment on."""
-    closure.issued_at = closure.began_at = now
-    closure.issued_by = by.id if by.kind == "person" else None
-    closure.countersign_due_at = now + COUNTERSIGN_WITHIN
-    closure.review_due_at = now + REVIEW_WITHIN
-    due = reason("closure.issued", countersign_by=iso(closure.countersign_due_at))
-    closure.step("issue", by=by, now=now, why=due)
-
-
-def closure_in_force(session: Session, zone_id: uuid.UUID) -> Closure | None:
-    """Return the notice that keeps a zone shut."""
-    mine = select(Closure).where(Closure.zone_id == zone_id, Closure.state.in_(IN_FORCE))
-    return session.scalars(mine).first()
-
-
-def _refuse_second(session: Session, zone: Zone, supersedes: Closure | None, draft: bool) -> None:
-    standing = closure_in_force(session, zone.id)
-    if draft or standing is None or standing is supersedes:
-        return
-    why = reason("closure.already_closed", zone=zone.name, closure=standing.code)
-    raise Refusal(why, [Blocker(why, f"/closures/{standing.id}")])
-
-
-def _supersede(session: Session, old: Closure, new: Closure, *, by: Actor, now: datetime) -> None:
-    """A partial reopening is a new notice; the old one points to it."""
-    why = reason("closure.superseded_by", closure=new.code)
-    old.step("supersede", by=by, now=now, why=why)
-    old.ended_at = now
-    session.flush()  # before the new one comes in force: a zone has one notice
-    session.add(new)
-    session.flush()
-    old.superseded_by_id = new.id
-
-
-def _incident_of(session: Session, alert: Alert | None) -> Incident | None:
-    if alert is None or alert.incident_id is None:
-        return None
-    return session.get(Incident, alert.incident_id)
-
-
-_PUBLIC_CAUSE = {
-    "crack_width": "crack",
-    "displacement": "crack",
-    "strain": "crack",
-    "tilt": "tilt",
-    "rain_total": "rain",
-    "rain_rate": "rain",
-    "moisture_content": "damp",
-    "moisture_rel": "damp",
-}
-
-
-def _public_reason(alert: Alert | None) -> Reason:
-    """Say why in words for visitors: never a sensor's place, a limit or an internal level."""
-    if alert is None:
-        return reason("closure.because_observed")
-    cause = _PUBLIC_CAUSE.get(alert.sensor.quantity if alert.sensor else "", "measured")
-    part = alert.element.name if alert.element else None
-    if part is None:
-        return reason(f"closure.because_{cause}")
-    return reason(f"closure.because_{cause}_at", part=part)
-
-
-def _issuer(session: Session, site: Site) -> dict[str, Any] | None:
-    if site.organisation_id is None:
-        return None
-    return session.get_one(Organisation, site.organisation_id).name
-
-
-def _signer(site: Site) -> dict[str, Any] | None:
-    named = site.responsible or {}
-    signer = {key: named[key] for key in ("name", "title") if named.get(key)}
-    return signer or None

@@ -13,6 +13,7 @@ from models.inputs import Faults
 from models.people import Actor, staff_scope
 from models.reasons import Reason, reason
 from models.registry import Site
+from models.rights import require_right
 
 OUTCOMES = ("reached", "no_answer", "agreed")
 
@@ -55,6 +56,7 @@ def record_call(
 
     The event names the contact by id and office; name and number stay in the contact's row.
     """
+    require_right("call", by, contact.site_id)
     faults = Faults()
     faults.one_of("outcome", outcome, OUTCOMES)
     if outcome == "agreed":

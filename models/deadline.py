@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from models.closure import IN_FORCE, Closure
 from models.incident import OPEN_STATES, Incident
@@ -50,7 +50,8 @@ def _due(noun: Any, what: str, at: datetime, now: datetime, anchor: str = "", **
 
 def _reports(session: Session, actor: Actor, now: datetime) -> Iterable[Due]:
     mine = select(Incident).where(Incident.visible_to(actor), Incident.state.in_(OPEN_STATES))
-    for incident in session.scalars(mine):
+    whole = mine.options(joinedload(Incident.site), selectinload(Incident.reports))
+    for incident in session.scalars(whole):
         clock = report_clock(incident, now)
         if clock is not None and clock.sent_at is None:
             yield _due(incident, "report", clock.due_at, now, "report")
@@ -58,7 +59,7 @@ def _reports(session: Session, actor: Actor, now: datetime) -> Iterable[Due]:
 
 def _closures(session: Session, actor: Actor, now: datetime) -> Iterable[Due]:
     mine = select(Closure).where(Closure.visible_to(actor), Closure.state.in_(IN_FORCE))
-    for closure in session.scalars(mine):
+    for closure in session.scalars(mine.options(joinedload(Closure.zone))):
         zone = closure.zone.name
         if closure.countersign_overdue_at is not None:
             yield _due(closure, "countersign", closure.countersign_overdue_at, now, zone=zone)
@@ -80,6 +81,7 @@ def _scaffolds(session: Session, actor: Actor, now: datetime) -> Iterable[Due]:
         select(Inspection)
         .join(Scaffold)
         .where(Scaffold.visible_to(actor), Inspection.state == "open")
+        .options(contains_eager(Inspection.scaffold))
     )
     for row in session.scalars(waiting):
         # Due at once: nobody goes up before.

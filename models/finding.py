@@ -17,6 +17,7 @@ from models.inputs import Faults, need_text
 from models.people import Actor, staff_scope
 from models.reasons import Reason, reason
 from models.registry import Building, Element, Site, Zone
+from models.rights import SURVEYORS, require_right
 from models.signing import why_not_sign
 from models.vocabulary import DAMAGES, DANGEROUS, ELEMENTS, ORIENTATIONS, SCHEMES
 from models.workflow import Moves, Workflow, guards
@@ -42,7 +43,6 @@ FINDING: Moves = {
     ("verified", "worsen"): "open",
 }
 SAFE = ("made_safe", "repaired", "verified")
-SURVEYORS = ("engineer", "manager", "duty", "keeper", "supervisor", "designer")
 
 
 class Finding(Workflow, Noun, Base):
@@ -107,6 +107,7 @@ class Finding(Workflow, Noun, Base):
 
     def regrade(self, grades: Sequence[Mapping[str, str]], *, by: Actor, now: datetime) -> None:
         """Grade it, each grade under its own scheme; nothing is converted between schemes."""
+        require_right("finding", by, self.site_id)
         self.grades = _checked_grades(grades)
         record(self, "regrade", by=by, now=now, why=reason("finding.graded", grades=_said(self)))
 
@@ -169,7 +170,12 @@ def record_finding(
     found_by_task: "Task | None" = None,
     finding_id: uuid.UUID | None = None,
 ) -> Finding:
-    """Write down one damage. Raises BadInput; the caller commits."""
+    """Write down one damage. Raises BadInput; the caller commits.
+
+    Whoever works on a task may find what was hidden; otherwise surveying is for staff.
+    """
+    if found_by_task is None:
+        require_right("finding", by, site.id)
     faults = Faults()
     faults.one_of("element_code", element_code, ELEMENTS)
     faults.one_of("damage", damage, DAMAGES)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.alert import Alert
 from models.closure import Closure
@@ -73,7 +73,8 @@ def _alerts(session: Session, scope: Scope) -> Iterable[Blocker]:
     live = select(Alert).where(
         Alert.live, (Alert.site_id == scope.site_id) | Alert.site_id.is_(None)
     )
-    for alert in session.scalars(live.order_by(Alert.raised_at, Alert.code)):
+    whole = live.order_by(Alert.raised_at, Alert.code).options(joinedload(Alert.sensor))
+    for alert in session.scalars(whole):
         standing = _alert_standing(alert)
         if standing is not None and _concerns(scope, alert):
             why = reason(
@@ -106,6 +107,7 @@ def _sensors(session: Session, scope: Scope) -> Iterable[Blocker]:
         .outerjoin(SensorState, SensorState.sensor == Sensor.key)
         .where(Sensor.site_id == scope.site_id, Sensor.retired_at.is_(None))
         .order_by(Sensor.code)
+        .options(selectinload(Sensor.epochs), joinedload(Sensor.site))
     )
     for sensor, state in session.execute(mine):
         if not scope.covers_sensor(sensor) or not _is_wired(sensor):

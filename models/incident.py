@@ -17,6 +17,7 @@ from models.inputs import Faults, filled, need_text
 from models.people import Actor, staff_scope
 from models.reasons import Reason, reason
 from models.registry import Site, Zone
+from models.rights import require_right
 from models.signing import why_not_sign
 from models.workflow import Moves, Workflow, guards
 
@@ -108,11 +109,13 @@ class Incident(Workflow, Noun, Base):
 
     def note(self, text: str, *, by: Actor, now: datetime) -> None:
         """Write a line into the case file."""
+        require_right("incident.note", by, self.site_id)
         why = reason("incident.noted", note=need_text("note", text))
         record(self, "note", by=by, now=now, why=why)
 
     def assign(self, person: uuid.UUID, *, by: Actor, now: datetime, note: str = "") -> None:
         """Send somebody, who leads it from now on."""
+        require_right("incident.assign", by, self.site_id)
         if not self.is_open:
             raise Refusal(reason("incident.over", state=self.state))
         self.lead_id = person
@@ -121,6 +124,7 @@ class Incident(Workflow, Noun, Base):
 
     def rename(self, title: Mapping[str, str], *, by: Actor, now: datetime) -> None:
         """Give it a name that people will know it by."""
+        require_right("incident.note", by, self.site_id)
         faults = Faults()
         faults.need("title", title)
         faults.stop()
@@ -189,6 +193,7 @@ def open_incident(
     """
     site = site or next((alert.site for alert in alerts if alert.site is not None), None)
     site = _checked(site, alerts, title, severity, cause)
+    require_right("incident", by, site.id)
     if received_at is not None and received_at > now:
         raise Refusal(reason("incident.received_in_future"))
     worst = max(alerts, key=lambda alert: rank(alert.severity), default=None)

@@ -180,10 +180,14 @@ def why_not_sign_lift(closure: Closure, actor: Actor, now: datetime) -> Reason |
 @guards(Closure, "lift", lists=_in_the_way)
 def why_not_lift(closure: Closure, actor: Actor, now: datetime) -> Reason | None:
     """Everything is dealt with, but for a signature that this very person may give."""
-    found = list(_in_the_way(closure, actor, now))
-    if closure.lift_signed_by is None and why_not_sign("closure.sign_lift", closure, actor) is None:
-        found = [blocker for blocker in found if blocker.reason.code != SECOND_SIGNATURE]
+    found = left_to_lift(closure, actor, _in_the_way(closure, actor, now))
     return reason("closure.blocked", n=len(found)) if found else None
+
+
+def left_to_lift(closure: Closure, actor: Actor, found: Sequence[Blocker]) -> list[Blocker]:
+    """Return what of the blockers this actor's own signature would not settle."""
+    signs = closure.lift_signed_by is None and not why_not_sign("closure.sign_lift", closure, actor)
+    return [one for one in found if not (signs and one.reason.code == SECOND_SIGNATURE)]
 
 
 @guards(Closure, "override")

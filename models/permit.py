@@ -16,6 +16,7 @@ from models.people import Actor, Organisation
 from models.project import Project, works_scope
 from models.reasons import reason
 from models.registry import Site, Zone
+from models.rights import require_right
 from models.task import Task
 from models.times import iso
 from models.workflow import Moves, Workflow
@@ -92,6 +93,7 @@ def issue_permit(
     controls: str = "",
 ) -> Permit:
     """Let named people in. Raises BadInput; the caller commits."""
+    require_right("permit", by, site.id)
     names = [name.strip() for name in persons if name.strip()]
     faults = Faults()
     faults.need("purpose", purpose)

@@ -18,6 +18,7 @@ from models.licence import SCOPES, why_not_licensed
 from models.people import Actor, Organisation, staff_scope
 from models.reasons import Reason, reason
 from models.registry import Site
+from models.rights import require_right
 from models.signing import why_not_sign
 from models.workflow import Moves, Workflow, guards
 
@@ -110,6 +111,7 @@ class Project(Workflow, Noun, Base):
         now: datetime,
     ) -> None:
         """Write down why these works can't wait, and how they can be undone."""
+        require_right("project", by, self.site_id)
         faults = Faults()
         for name in ANSWERS:
             faults.need(f"justification.{name}", answers.get(name))
@@ -129,6 +131,7 @@ class Project(Workflow, Noun, Base):
         responsible: Mapping[str, str] | None = None,
     ) -> "Party":
         """Name an organisation as a party; from now on it sees what it was given here."""
+        require_right("project", by, self.site_id)
         faults = Faults()
         faults.one_of("capacity", capacity, CAPACITIES)
         faults.stop()
@@ -236,6 +239,7 @@ def propose_project(
     parent: Project | None = None,
 ) -> Project:
     """Propose works. Raises BadInput; the caller commits."""
+    require_right("project", by, site.id)
     faults = Faults()
     faults.one_of("works_class", works_class, CLASSES)
     faults.one_of("scope", scope, tuple(SCOPES))

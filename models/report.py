@@ -17,6 +17,7 @@ from models.inputs import Faults, need_text
 from models.people import Actor, staff_scope
 from models.reasons import Reason, reason
 from models.registry import Site
+from models.rights import require_right
 from models.times import iso
 from models.workflow import Moves, Workflow, guards
 
@@ -136,10 +137,10 @@ class Report(Workflow, Noun, Base):
         self.acknowledged_at, self.acknowledged_note = now, note
 
 
-for _statement in IMMUTABLE_SQLITE:
-    event.listen(Report.__table__, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
-for _statement in IMMUTABLE_POSTGRESQL:
-    event.listen(Report.__table__, "after_create", DDL(_statement).execute_if(dialect="postgresql"))
+for _dialect, _statements in (("sqlite", IMMUTABLE_SQLITE), ("postgresql", IMMUTABLE_POSTGRESQL)):
+    for _statement in _statements:
+        _trigger = DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]
+        event.listen(Report.__table__, "after_create", _trigger)
 
 
 @guards(Report, "send")
@@ -160,6 +161,7 @@ def draft_report(
     corrects: Report | None = None,
 ) -> Report:
     """Begin a report; a new one starts from what the last one said. The caller commits."""
+    require_right("report", by, incident.site_id)
     faults = Faults()
     faults.one_of("kind", kind, KINDS)
     for name in fields or {}:

@@ -11,6 +11,7 @@ from models.event import record
 from models.inputs import Faults, need_text
 from models.people import Actor
 from models.reasons import reason
+from models.rights import require_right
 from models.sensor import Sensor
 
 WHYS = ("destroyed", "worn_out", "replaced", "moved", "not_needed")
@@ -23,6 +24,7 @@ def retire_sensor(
 
     Its live alerts are withdrawn: nothing will ever clear them. Silence alone never does this.
     """
+    require_right("sensor.retire", by, sensor.site_id)
     faults = Faults()
     faults.one_of("why", why, WHYS)
     faults.stop()
@@ -40,6 +42,7 @@ def retire_sensor(
 
 def replace_sensor(old: Sensor, new: Sensor, *, by: Actor, now: datetime) -> None:
     """Say which sensor measures in the place of a retired one."""
+    require_right("sensor.retire", by, old.site_id)
     if old.retired_at is None or new.retired_at is not None or old.site_id != new.site_id:
         raise Refusal(reason("sensor.no_replacement", old=old.code, new=new.code))
     old.replaced_by = new.id

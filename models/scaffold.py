@@ -18,6 +18,7 @@ from models.people import Actor, Organisation
 from models.project import Project, works_scope
 from models.reasons import Reason, reason
 from models.registry import Building, Site, Zone
+from models.rights import require_right
 from models.times import iso
 from models.workflow import Moves, Workflow
 
@@ -221,6 +222,7 @@ def plan_scaffold(
     review_due_at: datetime | None = None,
 ) -> Scaffold:
     """Order a scaffold or another temporary work. Raises BadInput; the caller commits."""
+    require_right("scaffold", by, site.id)
     faults = Faults()
     faults.need("name", name)
     faults.one_of("kind", kind, KINDS)

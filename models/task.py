@@ -19,6 +19,7 @@ from models.people import Actor, Organisation, User
 from models.project import CLASSES, Project, works_scope
 from models.reasons import Reason, reason
 from models.registry import Building, Element, Site, Zone
+from models.rights import require_right
 from models.scaffold import Scaffold
 from models.workflow import Moves, Workflow, session_of
 
@@ -246,6 +247,7 @@ def plan_task(
     task_id: uuid.UUID | None = None,
 ) -> Task:
     """Plan or order a task. Raises BadInput, Refusal; the caller commits."""
+    require_right("task", by, site.id)
     works_class = works_class or (project.works_class if project else "maintenance")
     faults = Faults()
     faults.need("title", title)

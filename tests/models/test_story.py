@@ -3,23 +3,27 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from models.amendment import complete, missing
 from models.base import bilingual
 from models.clearing import confirm_clear, places
-from models.closure import close_zone
+from models.closing import close_zone
 from models.contacts import Contact, call_list, record_call
 from models.deadline import due
 from models.errors import Refusal
+from models.event import Event
 from models.finding import record_finding
 from models.gate import blockers
 from models.hold import hold_for_rain
 from models.inspection import hand_over, inspect, move, sign_erected
 from models.lifting import countersign, lift, post, rectify, request_lift, state_sensor
 from models.public_notice import public_notice
+from models.reasons import Reason
 from models.report import draft_report
 from models.retirement import retire_sensor
 from models.storm import open_or_join
+from models.words.render import catalogue
 from tests.models.house import ITEMS, NOW, House, after, says
 
 FIVE = dict.fromkeys(("scene", "course", "cause", "measures", "other"), "as seen")
@@ -162,12 +166,6 @@ def test_the_temple_closes_in_time_and_reopens_without_an_override(house: House)
 
 def test_every_event_of_the_story_can_be_said(house: House) -> None:
     test_the_temple_closes_in_time_and_reopens_without_an_override(house)
-
-    from sqlalchemy import select
-
-    from models.event import Event
-    from models.reasons import Reason
-    from models.words.render import catalogue
 
     told = house.session.scalars(select(Event)).all()
     reasons = [Reason.from_json(one.reason) for one in told if one.reason]
