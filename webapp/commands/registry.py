@@ -27,12 +27,12 @@ def load(file: BinaryIO, prune: bool) -> None:
     from models.registry_file.telling import load_file, remarks, results
     from webapp.cli import language_of
 
-    content = file.read()
+    content, name = file.read(), str(getattr(file, "name", "<stdin>"))
     with opened(os.environ) as (_, store):
-        changes = load_file(store, content, file.name, by=COMMAND, prune=prune)
+        changes = load_file(store, content, name, by=COMMAND, prune=prune)
     for line in results(changes):
         click.echo(line)
-    for line in remarks(changes, file.name, language_of(os.environ)):
+    for line in remarks(changes, name, language_of(os.environ)):
         click.echo(line, err=True)
 
 
