@@ -1,5 +1,6 @@
 """The Tianning story through the verbs alone: from the crack to the reopened door."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -22,11 +23,21 @@ from models.public_notice import public_notice
 from models.reasons import Reason
 from models.report import draft_report
 from models.retirement import retire_sensor
+from models.store import Store, begin_write
 from models.storm import open_or_join
 from models.words.render import catalogue
 from tests.models.house import ITEMS, NOW, House, after, says
 
 FIVE = dict.fromkeys(("scene", "course", "cause", "measures", "other"), "as seen")
+
+
+@pytest.fixture
+def house(store: Store) -> Iterator[House]:
+    """The story runs on both databases."""
+    with store.sessions() as session:
+        begin_write(session)
+        yield House(session)
+        session.rollback()
 
 
 def test_the_temple_closes_in_time_and_reopens_without_an_override(house: House) -> None:
