@@ -48,6 +48,7 @@ NAMES = (
     "CLOCK",
     "SMTP_URL",
     "MAIL_FROM",
+    "WEBHOOK_PRIVATE",
     "LANGUAGE",
 )
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class Settings:
     secret_key: str = field(repr=False)  # "" only where `read` was told that none is needed
     mqtt: Remote | None = None  # None: the built-in receiver
     mqtt_listen: Address = Address("127.0.0.1", 1883)
+    receives: bool = True  # no broker is named, or where to listen is said as well
     mqtt_topics: tuple[str, ...] = (MQTT_TOPICS,)
     anonymous_mqtt: bool = True
     host: str = "127.0.0.1"
@@ -70,6 +72,7 @@ class Settings:
     clock: ClockStart | None = None  # None: real time
     smtp: Remote | None = None  # None: no e-mail
     mail_from: str = MAIL_FROM
+    webhook_private: bool = False  # may a webhook's address be on a private network?
 
     @classmethod
     def read(
@@ -100,6 +103,7 @@ def _read(cls: type[Settings], reader: "_Reader", *, demo: bool, secret_needed: 
         secret_key=reader.secret(secret_needed),
         mqtt=reader.optional("MQTT_URL", broker_of),
         mqtt_listen=listen,
+        receives=not reader.value("MQTT_URL") or bool(reader.value("MQTT_LISTEN")),
         mqtt_topics=reader.get("MQTT_TOPICS", MQTT_TOPICS, filters_of),
         anonymous_mqtt=reader.anonymous(listen),
         host=host,
@@ -108,6 +112,7 @@ def _read(cls: type[Settings], reader: "_Reader", *, demo: bool, secret_needed: 
         clock=reader.optional("CLOCK", clock_of),
         smtp=reader.optional("SMTP_URL", mail_server_of),
         mail_from=reader.get("MAIL_FROM", MAIL_FROM, mail_address_of),
+        webhook_private=reader.get("WEBHOOK_PRIVATE", "no", yes_or_no_of),
     )
 
 

@@ -1,0 +1,127 @@
+"""The role that takes messages in: receiver, subscriber or both, and the one worker behind them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+from sqlalchemy import select
+
+from ingest.inbox import Inbox
+from ingest.keys import StoredKeys
+from ingest.message import Source
+from ingest.receiver.listener import Receiver
+from ingest.watching import Watch, tell, untold
+from ingest.worker import SiteTime, Worker
+from models.clock import site_now
+from models.errors import Refusal
+from models.heartbeat import beat
+from models.reasons import reason
+from models.registry import Site
+from models.settings import Settings
+from models.store import Store
+
+log = logging.getLogger(__name__)
+
+INBOX_LIMIT = 20_000
+WATCH_EVERY_S = 5.0
+CLIENT_ID = "ridgewatch-ingest"
+
+
+def run(settings: Settings, store: Store, stop: Event) -> None:
+    """Take messages in until told to stop. Raises Refusal where the address is taken."""
+    time = SiteTime()
+    inbox = Inbox(INBOX_LIMIT)
+    worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set)
+    worker.refresh_clock()
+    watcher = Thread(target=_watch_the_clock, args=(store, stop), name="watch", daemon=True)
+    with _sources(settings, store, inbox, time) as sources:
+        worker.sources = sources
+        _say_where(settings, store, sources)
+        watcher.start()
+        worker.run()
+    watcher.join()
+
+
+@contextmanager
+def _sources(
+    settings: Settings, store: Store, inbox: Inbox, time: SiteTime
+) -> Iterator[dict[str, Source]]:
+    """Start what the settings name; stop it again, without wills, at the end."""
+    running: dict[str, Any] = {}
+    zone = _common_timezone(store)
+    try:
+        if settings.receives:
+            running["receiver"] = _receiver(settings, store, inbox, time, zone)
+        if settings.mqtt is not None:
+            running["subscriber"] = _subscriber(settings, inbox, time, zone)
+        yield dict(running)
+    finally:
+        for source in running.values():
+            source.stop()
+
+
+def _receiver(
+    settings: Settings, store: Store, inbox: Inbox, time: SiteTime, zone: str
+) -> Receiver:
+    listen = settings.mqtt_listen
+    receiver = Receiver(
+        (listen.host, listen.port),
+        inbox,
+        time.now_ms,
+        keys=StoredKeys(store),
+        anonymous=settings.anonymous_mqtt,
+        timezone=zone,
+        sessions_file=settings.data_dir / "mqtt-sessions",
+    )
+    try:
+        receiver.start()
+    except OSError as fault:
+        why = reason("ingest.cannot_listen", address=str(listen), why=fault.strerror or str(fault))
+        raise Refusal(why) from None
+    return receiver
+
+
+def _subscriber(settings: Settings, inbox: Inbox, time: SiteTime, zone: str) -> Any:
+    from ingest.subscriber import Subscriber
+
+    assert settings.mqtt is not None
+    subscriber = Subscriber(settings.mqtt, settings.mqtt_topics, inbox, time.now_ms, timezone=zone)
+    subscriber.start()
+    return subscriber
+
+
+def _common_timezone(store: Store) -> str:
+    """Return the zone for local times without one: that of the sites, where they have one."""
+    with store.reading() as session:
+        zones = set(session.scalars(select(Site.timezone)))
+    return zones.pop() if len(zones) == 1 else "UTC"
+
+
+def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> None:
+    """Leave in the heartbeat where messages are taken: a free port may have been asked for."""
+    facts = {"sources": sorted(sources)}
+    receiver = sources.get("receiver")
+    if isinstance(receiver, Receiver):
+        facts["listen"] = f"{settings.mqtt_listen.host}:{receiver.port}"
+    if settings.mqtt is not None:
+        facts["broker"] = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    with store.writing() as session:
+        beat(session, "ingest", pid=os.getpid(), facts=facts)
+    log.info("role=ingest %s", " ".join(f"{name}={value}" for name, value in facts.items()))
+
+
+def _watch_the_clock(store: Store, stop: Event) -> None:
+    """Escalation and notices are the clock's: that it has died must be told by another."""
+    watch = Watch(("clock",))
+    while not stop.wait(WATCH_EVERY_S):
+        with store.reading() as session:
+            dead = watch.look(session)
+            roles = untold(session, watch.roles, dead)
+        if roles:
+            with store.writing() as session:
+                tell(session, roles, dead, site_now(session))

@@ -1,0 +1,159 @@
+"""Watches another role's heartbeat: a dead ingester is one critical alert, not a hundred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from models.alert import Alert, Subject, Verdict, take
+from models.clock import machine_now
+from models.heartbeat import DEAD_AFTER, Heartbeat
+from models.paging import page
+from models.people import machine
+from models.pulse import bump
+from models.reading import SensorState
+from models.reasons import Reason, reason
+from models.times import iso
+
+SYSTEM = machine("clock")
+RULE, SESSION_RULE, VERSION = "SYSTEM", "SYSTEM-SESSION", 1
+
+
+@dataclass
+class Watch:
+    """Takes a role for dead when its heartbeat has stood still for a while of our own watching.
+
+    Only our own monotonic time counts: a clock that was set, a laptop that slept, or a start of
+    all roles at once kills nobody.
+    """
+
+    roles: tuple[str, ...]
+    now_s: Callable[[], float] = monotonic
+    _seen: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+    _looked_s: float | None = None
+
+    def look(self, session: Session) -> set[str]:
+        """Return the roles that have died; call it every few seconds."""
+        now_s = self.now_s()
+        slept = self._looked_s is not None and now_s - self._looked_s > DEAD_AFTER.total_seconds()
+        self._looked_s = now_s
+        if slept:
+            self._seen.clear()
+        dead = set()
+        for row in session.scalars(select(Heartbeat).where(Heartbeat.role.in_(self.roles))):
+            beat_at, since_s = self._seen.get(row.role, (None, now_s))
+            if beat_at != row.beat_at:
+                since_s = now_s
+            self._seen[row.role] = row.beat_at, since_s
+            if now_s - since_s >= DEAD_AFTER.total_seconds():
+                dead.add(row.role)
+        return dead
+
+
+def untold(session: Session, roles: Iterable[str], dead: set[str]) -> list[str]:
+    """Return the roles of which the alerts say something else; nearly always none."""
+    told = {
+        alert.subject.partition(":")[2]
+        for alert in session.scalars(select(Alert).where(Alert.rule_code == RULE, Alert.active))
+    }
+    return [role for role in roles if (role in dead) != (role in told)]
+
+
+def tell(session: Session, roles: Iterable[str], dead: set[str], now: datetime) -> None:
+    """Raise or clear the alert of each role. The caller commits."""
+    for role in roles:
+        live = _live(session, RULE, role)
+        if role in dead:
+            _raise(session, live, role, now)
+        elif live is not None and live.active:
+            _clear(session, live, role, now)
+
+
+def lose_session(session: Session, client: str, now: datetime) -> None:
+    """Say that a broker forgot our session: what came while we were away may be lost."""
+    why = reason("system.session_lost", client=client, at=iso(now))
+    verdict = _verdict(SESSION_RULE, "raised", "high", why, now)
+    alert, pages = take(
+        session, _live(session, SESSION_RULE, "ingest"), _subject("ingest"), verdict, now, SYSTEM
+    )
+    if alert is None:
+        return
+    if pages:
+        page(session, alert, _told(alert, why), now)
+    # It happened; it does not last. The alert stays on the desk until somebody has seen it.
+    over = _verdict(SESSION_RULE, "cleared", "high", why, now)
+    take(session, alert, _subject("ingest"), over, now, SYSTEM)
+
+
+def _raise(session: Session, live: Alert | None, role: str, now: datetime) -> None:
+    beat = session.get(Heartbeat, role)
+    since = beat.beat_at if beat is not None else machine_now()
+    why = reason(f"system.{role}_dead", since=iso(since.replace(microsecond=0)))
+    verdict = _verdict(RULE, "raised", "critical", why, now)
+    alert, pages = take(session, live, _subject(role), verdict, now, SYSTEM)
+    if role == "ingest":
+        _nothing_is_known(session, now)
+    if alert is not None and pages:
+        page(session, alert, _told(alert, why), now)
+
+
+def _clear(session: Session, live: Alert, role: str, now: datetime) -> None:
+    why = reason(f"system.{role}_back")
+    take(
+        session,
+        live,
+        _subject(role),
+        _verdict(RULE, "cleared", "critical", why, now),
+        now,
+        SYSTEM,
+    )
+    bump(session)
+
+
+def _nothing_is_known(session: Session, now: datetime) -> None:
+    """While nobody listens no sensor is normal: each is unknown until it is heard again."""
+    session.execute(
+        update(SensorState)
+        .where(SensorState.silent_since_ms.is_(None), SensorState.heard_ms.is_not(None))
+        .values(silent_since_ms=SensorState.heard_ms)
+        .execution_options(synchronize_session=False)
+    )
+    why = reason("system.ingest_deaf")
+    mine = select(Alert).where(Alert.live, Alert.unknown.is_(False), Alert.sensor_id.is_not(None))
+    for alert in session.scalars(mine.order_by(Alert.code)):
+        if not alert.reason["code"].startswith("silence."):
+            alert.become_unknown(by=SYSTEM, now=now, why=why)
+    # An ingester that only hung has its own memory of all this: let it read the new one.
+    bump(session, registry=True)
+
+
+def _live(session: Session, rule: str, role: str) -> Alert | None:
+    mine = select(Alert).where(
+        Alert.live, Alert.rule_code == rule, Alert.subject == f"system:{role}"
+    )
+    return session.scalars(mine).first()
+
+
+def _subject(role: str) -> Subject:
+    return Subject(f"system:{role}")
+
+
+def _verdict(rule: str, to: str, severity: str, why: Reason, now: datetime) -> Verdict:
+    return Verdict(rule, VERSION, to, severity, now, None, None, why)
+
+
+def _told(alert: Alert, why: Reason) -> Reason:
+    return reason(
+        "notice.alert",
+        alert=alert.code,
+        severity=alert.severity,
+        subject=alert.subject,
+        why=why.to_json(),
+        observed_at=iso(alert.observed_at),
+        arrived_at=None,
+    )

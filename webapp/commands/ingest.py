@@ -1,0 +1,21 @@
+"""`ridgewatch ingest`: takes messages in, judges them, and only then acknowledges."""
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Take MQTT messages in: as a receiver, or from the broker of RIDGEWATCH_MQTT_URL.
+
+    Without a broker, devices publish straight to this process (RIDGEWATCH_MQTT_LISTEN). A message
+    is acknowledged only when its readings are on disk and judged.
+    """
+    import os
+
+    from ingest import ingest_role
+    from ingest.stopping import stop_event
+    from models.installation import opened
+
+    stop = stop_event()
+    with opened(os.environ) as (settings, store):
+        ingest_role.run(settings, store, stop)
