@@ -15,7 +15,7 @@ from models.notice import Notice
 from models.people import User
 from models.registry import Site
 from models.scaffold import Scaffold
-from models.task import RepairTask
+from models.task import Task
 from models.times import iso
 
 Row = dict[str, Any]
@@ -111,7 +111,7 @@ def _notices(session: Session) -> Iterator[Row]:
 def _holds(session: Session) -> Iterator[Row]:
     codes: dict[uuid.UUID, str] = dict(
         session.execute(select(Scaffold.id, Scaffold.code)).tuples().all()
-    ) | dict(session.execute(select(RepairTask.id, RepairTask.code)).tuples().all())
+    ) | dict(session.execute(select(Task.id, Task.code)).tuples().all())
     sites = dict(session.execute(select(Site.id, Site.code)).tuples().all())
     held = select(Event).where(Event.action == "hold", Event.kind.in_(["scaffold", "task"]))
     for event in session.scalars(held.order_by(Event.number)):

@@ -21,10 +21,11 @@ BUSY_TIMEOUT_MS = 30_000
 class Store:
     """One database. A read transaction can't write; writers wait for each other in a fair row."""
 
-    def __init__(self, url: str, data_dir: Path) -> None:
+    def __init__(self, url: str, data_dir: Path, *, durable: bool = True) -> None:
+        """Open a database; a throw-away one need not be `durable`, and is faster for it."""
         self.url = url
         self.data_dir = data_dir
-        self.engine = open_engine(url, data_dir)
+        self.engine = open_engine(url, data_dir, durable=durable)
         self.sessions = sessionmaker(self.engine, class_=StoreSession, expire_on_commit=False)
 
     @property
@@ -110,7 +111,7 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def open_engine(url: str, data_dir: Path) -> Engine:
+def open_engine(url: str, data_dir: Path, *, durable: bool = True) -> Engine:
     """Return an engine whose transactions are read-only unless begun by `begin_write`."""
     if url.startswith("sqlite"):
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -121,6 +122,8 @@ def open_engine(url: str, data_dir: Path) -> Engine:
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
         ).execution_options(**{_LOCK_PATH: data_dir / "write.lock"})
         event.listen(engine, "connect", _prepare_sqlite)
+        if not durable:
+            event.listen(engine, "connect", _make_careless)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     engine = create_engine(url, pool_size=16, max_overflow=32, pool_pre_ping=True)
@@ -142,6 +145,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _make_careless(connection: Any, _record: object) -> None:
+    """A rehearsal's database is thrown away: nothing has to survive a power cut."""
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
+    for chatty in ("alembic", "apscheduler", "httpx"):  # they tell of every look, not of events
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     sys.exit(run(arguments))
 
 
