@@ -20,6 +20,9 @@ class KeyBook(Protocol):
     def check(self, client_id: str, username: str | None, password: bytes | None) -> Grant | None:
         """Return what these credentials allow, None for nothing. Called from helper threads."""
 
+    def holds(self, username: str) -> bool:
+        """Whether the key still stands: a connection that it opened ends when it does not."""
+
 
 ANYTHING = Grant()
 

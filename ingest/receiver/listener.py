@@ -23,6 +23,7 @@ from ingest.receiver.wire import Code
 log = logging.getLogger(__name__)
 
 LOOK_AFTER_EVERY_S = 1.0
+CHECK_KEYS_EVERY_S = 2.0
 FLUSH_WITHIN_S = 1.0
 MOST_OPEN_FILES = 65_536
 BACKLOG = 2048
@@ -52,6 +53,7 @@ class Receiver:
         self._thread = Thread(target=self._run, name="receiver", daemon=True)
         self._reception: Reception | None = None
         self._stopping: asyncio.Event | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._looped_at = monotonic()
 
     def start(self) -> None:
@@ -141,16 +143,26 @@ class Receiver:
             reception.close()
 
     async def _look_after(self, reception: Reception) -> None:
+        """Every second, see to connections that have gone quiet or whose keys are revoked."""
         assert self._stopping is not None
+        keys_checked_at = reception.loop.time()
         while not self._stopping.is_set():
             self._looped_at = monotonic()
             now = reception.loop.time()
             for connection in list(reception.open):
                 connection.look_after(now)
+            if now - keys_checked_at >= CHECK_KEYS_EVERY_S:
+                keys_checked_at = now
+                self._checking = self._checking or asyncio.create_task(self._check_keys(reception))
             try:
                 await asyncio.wait_for(self._stopping.wait(), LOOK_AFTER_EVERY_S)
             except TimeoutError:
                 continue
+
+    async def _check_keys(self, reception: Reception) -> None:
+        """Runs beside the rounds: a slow database must not keep them waiting."""
+        await reception.close_revoked()
+        self._checking = None
 
 
 def _acknowledge(owed: dict[Connection, list[int]]) -> None:

@@ -27,6 +27,7 @@ class Guest(Protocol):
     """A connection, as far as the reception has to know it."""
 
     client_id: str
+    username: str | None
     grant: Grant
     will: Will | None
     expiry_s: int | None
@@ -151,6 +152,23 @@ class Reception:
             )
             self.inbox.extend([Delivery(message, Receipt(None, 0))])
 
+    async def close_revoked(self) -> None:
+        """Close the connections whose keys no longer stand."""
+        opened = {guest: guest.username for guest in self.guests.values() if guest.username}
+        if self._keys is None or not opened:
+            return
+        try:
+            gone = await self.loop.run_in_executor(
+                self._helpers, _revoked, self._keys, set(opened.values())
+            )
+        except Exception:  # the key book asks a database; who is in stays in while that fails
+            log.exception("key_book=failed")
+            return
+        for guest, username in opened.items():
+            if username in gone:
+                log.warning("client=%r key=%r revoked=1", guest.client_id, username)
+                guest.leave(Code.NOT_AUTHORISED)
+
     def wait_for_room(self, guest: Guest) -> None:
         """Have the guest carry on when the inbox has room again."""
         self._waiting.append(guest)
@@ -172,6 +190,10 @@ class Reception:
         for timer, _ in self._delayed.values():
             timer.cancel()
         self._helpers.shutdown(wait=False, cancel_futures=True)
+
+
+def _revoked(keys: KeyBook, usernames: set[str]) -> set[str]:
+    return {username for username in usernames if not keys.holds(username)}
 
 
 def _why_not_named_so(asked: Connect) -> Code | None:

@@ -35,6 +35,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, reception: Reception) -> None:
         self.client_id, self.grant = "", ANYTHING
+        self.username: str | None = None
         self.will: Will | None = None
         self.expiry_s: int | None = 0
         self._reception = reception
@@ -237,7 +238,7 @@ class Connection(asyncio.Protocol):
     def _let_in(self, asked: Connect, grant: Grant) -> None:
         assigned_id = "" if asked.client_id else f"auto-{uuid4().hex}"
         self.client_id, self.grant = asked.client_id or assigned_id, grant
-        self.will, self.expiry_s = asked.will, asked.expiry_s
+        self.username, self.will, self.expiry_s = asked.username, asked.will, asked.expiry_s
         present, seen = self._reception.arrive(self, clean=asked.clean_start)
         self._publishing = Publishing(
             self,

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.inbox import Inbox
 from ingest.message import LARGEST_PACKET_BYTES
-from ingest.receiver import sessions
+from ingest.receiver import listener, sessions
 from ingest.receiver.keys import Grant
 from ingest.receiver.listener import Receiver
 from ingest.receiver.wire import Code
@@ -32,7 +32,13 @@ PING, PONG, GOODBYE = b"\xc0\0", b"\xd0\0", b"\xe0\0"
 
 
 class Keys:
-    """A key book of two keys: one device's, and one of a network."""
+    """A key book of two devices' keys and one of a network."""
+
+    def __init__(self):
+        self.revoked = set()
+
+    def holds(self, username):
+        return username not in self.revoked
 
     def check(self, client_id, username, password):
         if password == b"broken":
@@ -239,6 +245,15 @@ def test_an_old_client_is_never_told_success_for_a_refused_message():
         assert messages(take(inbox, 1))[0].device is None
 
 
+def test_an_old_client_that_sends_qos_2_is_closed_and_what_it_sent_before_is_kept():
+    with receiving() as (receiver, inbox):
+        node = Publisher(receiver.port, connect("n"))
+        node.say(publish("t", b"good", 1), publish("t", b"\0\2exactly once", flags=0x04))
+
+        assert node.is_closed()
+        assert [m.payload for m in messages(take(inbox, 1))] == [b"good"]
+
+
 def test_one_devices_key_does_not_push_out_another_device():
     with receiving(keys=Keys()) as (receiver, _):
         first = Publisher(receiver.port, connect("n", user=("node-1", "right")))
@@ -247,6 +262,20 @@ def test_one_devices_key_does_not_push_out_another_device():
         assert second.connack == b"\x20\x03\0\x85\0"
         first.say(PING)
         assert first.hear(2) == PONG
+
+
+def test_a_revoked_key_ends_the_connection_that_it_opened(monkeypatch):
+    monkeypatch.setattr(listener, "LOOK_AFTER_EVERY_S", 0.05)
+    monkeypatch.setattr(listener, "CHECK_KEYS_EVERY_S", 0.05)
+    keys = Keys()
+    with receiving(keys=keys) as (receiver, _):
+        revoked = Publisher(receiver.port, connect("n", V5, user=("node-1", "right")))
+        other = Publisher(receiver.port, connect("m", V5, user=("node-2", "right")))
+        keys.revoked.add("node-1")
+
+        assert reason(revoked.hear_packet()) is Code.NOT_AUTHORISED
+        other.say(PING)
+        assert other.hear(2) == PONG
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 3])

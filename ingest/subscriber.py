@@ -1,0 +1,264 @@
+"""The second source: an MQTT 5 subscription to an existing broker, acknowledged after the commit.
+
+paho-mqtt's own thread is not used. It acknowledges from whatever thread asks, and so may send the
+number of an old message on a new connection, where it destroys somebody else's; and when a callback
+fails it dies while it says that it is connected. Here one thread of ours does everything with the
+client, through its interface for other event loops.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest import broker as to_broker
+from ingest.inbox import Inbox
+from ingest.message import LARGEST_PACKET_BYTES, Delivery, Message, Receipt
+from ingest.polling import Wake, is_readable
+from ingest.subscription import Subscription
+from ingest.topics import without_overlaps
+from models.settings_text import Remote
+
+log = logging.getLogger(__name__)
+
+TOPIC = "ridgewatch/#"
+FIRST_PAUSE_S, LONGEST_PAUSE_S, SETTLED_AFTER_S = 0.5, 30.0, 10.0
+
+
+class _Epoch:
+    """One connection to the broker; what came over another one is not acknowledged on it."""
+
+
+class Subscriber:
+    """Puts what the broker delivers into the inbox; `acknowledge` answers for it, in order.
+
+    `state_dir` remembers the subscription over restarts, so that a session which the broker has
+    lost is told from one that never was.
+    """
+
+    def __init__(
+        self,
+        broker: Remote,
+        topics: Iterable[str],
+        inbox: Inbox,
+        now_ms: Callable[[], int],
+        client_id: str = "ridgewatch-ingest",
+        *,
+        timezone: str = "UTC",
+        ca: Path | None = None,
+        state_dir: Path | None = None,
+    ) -> None:
+        self._broker, self._inbox, self._now_ms = broker, inbox, now_ms
+        self._client_id, self._timezone = client_id, timezone
+        wanted = without_overlaps((TOPIC, *topics))
+        self._subscription = Subscription(
+            f"{broker.host}:{broker.port}", wanted, client_id, state_dir
+        )
+        self._epoch: _Epoch | None = None
+        self._resumed = self._subscribed = self._waits_for_room = False
+        self._owed: deque[Receipt] = deque()
+        self._stopping = Event()
+        self._wake = Wake()
+        self._looped_at = monotonic()
+        self._client = self._new_client(broker, ca)
+        self._thread = Thread(target=self._run, name="subscriber", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect; a broker that is away is tried again until it is there."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave; the broker keeps what comes from now on for the next start."""
+        self._stopping.set()
+        self._wake.call()
+        self._thread.join()
+        self._wake.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether every topic is subscribed to on a connection that stands."""
+        return self._epoch is not None and self._subscribed
+
+    @property
+    def last_loop_age_s(self) -> float:
+        """How long ago the network thread last went round; more than 10 seconds is a fault."""
+        return monotonic() - self._looped_at
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Answer for committed messages, in the order given. May be called from any thread."""
+        self._owed.extend(
+            delivery.receipt
+            for delivery in deliveries
+            if isinstance(delivery.receipt.connection, _Epoch)
+        )
+        self._wake.call()
+
+    # The thread.
+
+    def _run(self) -> None:
+        try:
+            self._stay_connected()
+            self._say_goodbye()
+        except Exception:
+            # A callback that failed, or a fault in the client. Without this thread the process
+            # would look alive and take nothing in; the supervisor starts it again, and the broker
+            # still has everything that is not acknowledged.
+            log.exception("subscriber=died")
+            os._exit(70)
+
+    def _stay_connected(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            began = monotonic()
+            if self._connect():
+                self._serve()
+            if monotonic() - began > SETTLED_AFTER_S:
+                pause_s = FIRST_PAUSE_S
+            # Jitter, lest two ingesters with one client id push each other out in step.
+            self._pause(pause_s * random.uniform(0.5, 1))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _pause(self, seconds: float) -> None:
+        until = monotonic() + seconds
+        while (left_s := until - monotonic()) > 0 and not self._stopping.is_set():
+            self._looped_at = monotonic()
+            self._stopping.wait(min(left_s, 1))
+
+    def _connect(self) -> bool:
+        try:
+            to_broker.connect(self._client, self._broker)
+        except OSError as error:  # also ssl.SSLError and socket.gaierror
+            log.warning("broker=%s connected=0 why=%r", self._subscription.broker, str(error))
+            return False
+        return True
+
+    def _serve(self) -> None:
+        """Read, write and look after the connection until it ends."""
+        while not self._stopping.is_set() and (connection := self._client.socket()) is not None:
+            self._looped_at = monotonic()
+            readable, writable = self._wake.wait(
+                connection, read=self._may_read(), write=self._client.want_write()
+            )
+            self._send_acknowledgements()
+            if readable:
+                self._read(connection)
+            if writable or self._client.want_write():
+                self._client.loop_write()
+            self._client.loop_misc()
+
+    def _may_read(self) -> bool:
+        """While the inbox is full the broker waits; the answer to CONNECT is read all the same."""
+        if self._epoch is None or self._inbox.room():
+            return True
+        if not self._waits_for_room:
+            self._waits_for_room = True
+            self._inbox.when_room(self._room)
+        return False
+
+    def _room(self) -> None:
+        self._waits_for_room = False
+        self._wake.call()
+
+    def _read(self, connection: Any) -> None:
+        """Read what is there, a packet at a time, as far as the inbox has room."""
+        for _ in range(to_broker.RECEIVE_MAXIMUM):
+            if self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS or not self._may_read():
+                return
+            if not is_readable(connection):
+                return
+
+    def _send_acknowledgements(self) -> None:
+        while self._owed:
+            receipt = self._owed.popleft()
+            if receipt.connection is self._epoch and receipt.packet_id:
+                self._client.ack(receipt.packet_id, qos=1)
+
+    def _say_goodbye(self) -> None:
+        if self._client.socket() is None:
+            return
+        self._send_acknowledgements()
+        self._client.disconnect()
+        until = monotonic() + 1
+        while self._client.socket() is not None and monotonic() < until:
+            self._client.loop_write()
+
+    # What paho calls, in the thread. A failure here ends the process; see _run.
+
+    def _new_client(self, broker: Remote, ca: Path | None) -> mqtt.Client:
+        client = to_broker.new_client(broker, self._client_id, ca)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self, client: mqtt.Client, _: object, flags: Any, reason: ReasonCode, properties: Any
+    ) -> None:
+        if reason.is_failure:
+            log.error("broker=%s refused=%r", self._subscription.broker, str(reason))
+            return
+        self._epoch = _Epoch()
+        self._resumed = flags.session_present
+        log.info("broker=%s session=%d", self._subscription.broker, flags.session_present)
+        if not flags.session_present and self._subscription.existed:
+            log.error("broker=%s session=lost", self._subscription.broker)
+            self._put(Message(f"$ridgewatch/session-lost/{self._client_id}", b"", self._now_ms(),
+                              client=self._client_id, source="subscriber"), 0)  # fmt: skip
+        client.subscribe([(t, to_broker.SUBSCRIBE_OPTIONS) for t in self._subscription.topics])
+        if unwanted := self._subscription.unwanted:
+            client.unsubscribe(unwanted)
+
+    def _on_subscribe(
+        self, client: mqtt.Client, _: object, mid: int, reasons: list[ReasonCode], properties: Any
+    ) -> None:
+        for topic, reason in zip(self._subscription.topics, reasons, strict=True):
+            if reason.is_failure:
+                log.error("topic=%r refused=%r", topic, str(reason))
+        self._subscribed = not any(reason.is_failure for reason in reasons)
+        if self._subscribed:
+            self._subscription.remember()
+
+    def _on_disconnect(
+        self, client: mqtt.Client, _: object, flags: Any, reason: ReasonCode, properties: Any
+    ) -> None:
+        self._epoch, self._subscribed = None, False
+        log.warning("broker=%s connected=0 why=%r", self._subscription.broker, str(reason))
+
+    def _on_message(self, client: mqtt.Client, _: object, came: mqtt.MQTTMessage) -> None:
+        oversize = len(came.payload) if len(came.payload) > LARGEST_PACKET_BYTES else 0
+        message = Message(
+            _topic(came),
+            b"" if oversize else bytes(came.payload),
+            self._now_ms(),
+            qos=came.qos,
+            retain=came.retain,
+            dup=came.dup,
+            resumed=self._resumed,
+            client=self._client_id,
+            source="subscriber",
+            timezone=self._timezone,
+            oversize_bytes=oversize,
+        )
+        self._resumed = False
+        self._put(message, came.mid if came.qos else 0)
+
+    def _put(self, message: Message, packet_id: int) -> None:
+        self._inbox.extend([Delivery(message, Receipt(self._epoch, packet_id))])
+
+
+def _topic(came: mqtt.MQTTMessage) -> str:
+    try:
+        return came.topic
+    except UnicodeDecodeError:  # a broker should not let it pass; the quarantine will show it
+        return "\ufffd"
