@@ -1,6 +1,6 @@
 """Reads what the payload codec of a radio network made of a device's bytes: any JSON object."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ingest.formats import times
@@ -54,8 +54,8 @@ def take_object(
         raise Unreadable("wrong-type")
     if fields.get("errors") and not isinstance(fields["errors"], bool):
         raise Unreadable("decoder-error")
-    leaves = list(_leaves(fields, ""))
     told = {**(profile.fields if profile else {}), **(extra or {})}
+    leaves = list(_leaves(fields, "", whole=told.keys()))
     self_describing = any(leaf.unit for leaf in leaves)
     for leaf in leaves:
         meaning = told.get(leaf.path) or _meaning_of(leaf, profile, self_describing)
@@ -65,41 +65,42 @@ def take_object(
 
 def keys_of(fields: Json) -> list[str]:
     """Return the paths of a decoded payload's fields, by which a profile may know its device."""
-    return [leaf.path for leaf in _leaves(fields, "")] if isinstance(fields, dict) else []
+    if not isinstance(fields, dict):
+        return []
+    return [*fields, *(leaf.path for leaf in _leaves(fields, ""))]
 
 
-def _leaves(fields: Mapping[str, Any], prefix: str, at: Json = None) -> Iterator[Leaf]:
+def _leaves(
+    fields: Mapping[str, Any], prefix: str, at: Json = None, whole: Collection[str] = ()
+) -> Iterator[Leaf]:
+    """Yield the fields; what stands at a path in `whole` is not taken apart."""
     for key, raw in fields.items():
         path = f"{prefix}{key}"
-        if isinstance(raw, dict):
+        if path in whole and not (isinstance(raw, dict) and "value" in raw):
+            yield Leaf(path, raw, None, at)
+        elif isinstance(raw, dict):
             if "value" in raw:
                 unit = raw.get("unit")
                 yield Leaf(path, raw["value"], unit if isinstance(unit, str) else None, at)
-            elif raw and path.count("/") < 4 and not _all_numbers(raw):
-                yield from _leaves(raw, path + "/", at)
-            else:
-                yield Leaf(path, raw, None, at)
+            elif path.count("/") < 4:
+                yield from _leaves(raw, path + "/", at, whole)
         elif isinstance(raw, list):
-            yield from _listed(path, raw)
+            yield from _listed(path, raw, whole)
         else:
             yield Leaf(path, raw, None, at)
 
 
-def _all_numbers(raw: Mapping[str, Any]) -> bool:
-    # {"min": 0.4, "max": 0.5} in the place of a number is no single value.
-    return raw.keys() <= {"min", "max", "avg", "mean"}
-
-
-def _listed(path: str, raw: list[Json]) -> Iterator[Leaf]:
+def _listed(path: str, raw: list[Json], whole: Collection[str]) -> Iterator[Leaf]:
     for index, item in enumerate(raw):
         if isinstance(item, list):
-            yield from _listed(path, item)
+            yield from _listed(path, item, whole)
         elif isinstance(item, dict) and "measurementId" in item:
             yield Leaf(f"#{item['measurementId']}", item.get("measurementValue"))
         elif isinstance(item, dict) and ("timestamp" in item or "time" in item):
-            yield from _leaves(item, "", item.get("timestamp", item.get("time")))
+            at = item.get("timestamp", item.get("time"))
+            yield from _leaves(item, "", at, whole)
         elif isinstance(item, dict):
-            yield from _leaves(item, f"{path}/{index}/")
+            yield from _leaves(item, f"{path}/{index}/", None, whole)
         else:
             yield Leaf(f"{path}/{index}", item)
 

@@ -99,6 +99,9 @@ def _format_of(envelope: Envelope, memory: Memory) -> ModuleType:
     for topic_filter, name in memory.told:
         if matches(topic_filter, envelope.topic):
             return BY_NAME[name]
+    if envelope.topic.endswith("/senml") and envelope.first_byte == b"[":
+        if not plain_json.claims(envelope, memory):
+            return senml  # the native format, told first because it is most of the load
     for module in FORMATS:
         if module.claims(envelope, memory):
             return module

@@ -8,7 +8,7 @@ from models.units import PLAUSIBLE
 _RANGES = {**PLAUSIBLE, "moisture_vwc": (0.0, 100.0)}
 _ANYTHING = (-1e12, 1e12)
 
-_NEVER = frozenset({-999.0, -999.9, -9999.0, -9999.9, -7999.0, -6999.0, -32768.0, -3276.8,
+NEVER = frozenset({-999.0, -999.9, -9999.0, -9999.9, -7999.0, -6999.0, -32768.0, -3276.8,
                     -327.68})  # fmt: skip
 """No-data codes below zero, as loggers and radio modules send them."""
 
@@ -19,17 +19,16 @@ _ONLY_OUT_OF_RANGE = frozenset({7999.0, 6999.0, 9999.0, 999.0, 999.9, 32767.0, 6
 _MAY_BE_FAR_BELOW_ZERO = frozenset({"moisture_tension", "strain"})
 
 
-def why_unbelievable(quantity: str | None, value: float, sent: float) -> str:
-    """Return the code of what is wrong with a canonical value, or "" if nothing is.
+def range_of(quantity: str | None) -> tuple[float, float]:
+    """Return the lowest and the highest canonical value that a quantity can have."""
+    return _RANGES.get(quantity or "", _ANYTHING)
 
-    `sent` is the number before scale and unit: no-data codes are told by it.
-    """
-    low, high = _RANGES.get(quantity or "", _ANYTHING)
-    if not low <= value <= high:
-        return "sentinel" if sent in _NEVER or sent in _ONLY_OUT_OF_RANGE else "out-of-range"
-    if sent in _NEVER and quantity not in _MAY_BE_FAR_BELOW_ZERO:
-        return "sentinel"
-    return ""
+
+def is_no_data(quantity: str | None, sent: float, *, believable: bool) -> bool:
+    """Is a number as sent, before scale and unit, a code for "no data"?"""
+    if not believable:
+        return sent in NEVER or sent in _ONLY_OUT_OF_RANGE
+    return sent in NEVER and quantity not in _MAY_BE_FAR_BELOW_ZERO
 
 
 def most_rain_mm(interval_s: float) -> float:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from ingest.formats.profiles import SHIPPED, Profiles
 from models.reasons import Json
 
+MOST_FACTS = 50_000
+"""Strangers can teach too: a flood of births and descriptions must not fill the memory."""
+
 
 @dataclass(slots=True)
 class Memory:
@@ -26,7 +29,8 @@ class Memory:
     def learn(self, learned: Mapping[str, Json]) -> None:
         """Keep what a message taught; None forgets."""
         for key, fact in learned.items():
-            if fact is None:
-                self.facts.pop(key, None)
-            else:
+            self.facts.pop(key, None)
+            if fact is not None:
                 self.facts[key] = fact
+        while len(self.facts) > MOST_FACTS:  # what was taught longest ago goes first
+            del self.facts[next(iter(self.facts))]

@@ -7,7 +7,7 @@ from ingest.formats.decoded import Unusable
 from models.reasons import Json
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)\s*(\D{0,12})", re.ASCII)
-_COMMA = re.compile(r"[+-]?\d+,\d+\D{0,12}", re.ASCII)
+_COMMA = re.compile(r"[+-]?\d+(?:,\d+)+(?:\.\d+)?\D{0,12}", re.ASCII)
 
 NOTHING = frozenset(
     "|-|--|---|n/a|na|none|null|nosensor|no sensor|unavailable|unknown|error|err|fault|offline"
@@ -16,6 +16,7 @@ NOTHING = frozenset(
 """What devices write where a value should be, when they have none."""
 
 RAW_LENGTH = 120
+_LARGEST = 1e300
 
 
 def number(raw: Json) -> tuple[float, str]:
@@ -23,10 +24,12 @@ def number(raw: Json) -> tuple[float, str]:
 
     `"24.1"` and `"22 ℃"` are numbers; `"0,412"`, `"0x1F4"`, `true` and `"wide"` are not.
     """
+    if type(raw) is float and -_LARGEST < raw < _LARGEST:  # by far the most usual
+        return raw, ""
     if isinstance(raw, str):
         return _in_text(raw.strip())
     if raw is None:
-        raise Unusable("no-value")
+        raise Unusable("null-value")
     if isinstance(raw, bool) or not isinstance(raw, int | float):
         raise Unusable("wrong-type")
     return _finite(raw), ""
@@ -60,6 +63,8 @@ def _finite(raw: int | float | str) -> float:
 
 def as_sent(raw: Json) -> Json:
     """Return what to keep of a raw value: a number, or a short text that any store takes."""
+    if type(raw) is float and -_LARGEST < raw < _LARGEST:
+        return raw
     if raw is None or isinstance(raw, bool):
         return raw
     if isinstance(raw, int):

@@ -8,7 +8,7 @@ from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import number, plain_id
 from ingest.formats.sheet import Meaning, Sheet, When
-from ingest.formats.spelling import SENML_FOREIGN, spelled
+from ingest.formats.spelling import SENML_FOREIGN, quantities_in
 from models.reasons import Json
 
 NAME = "senml_json"
@@ -73,22 +73,50 @@ class Record(NamedTuple):
     base_value: float
 
 
+class _Base:
+    """The base fields as they hold at a record: until they are given again."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.unit: str | None = None
+        self.time: float | None = None
+        self.value = 0.0
+
+    def change(self, record: Mapping[str, Json]) -> None:
+        """Take over the base fields of a record. Raises Unreadable."""
+        self.name = record.get("bn", self.name)
+        self.unit = record.get("bu", self.unit)
+        if not isinstance(self.name, str) or not isinstance(self.unit, str | None):
+            raise Unreadable("wrong-type")
+        if "bt" in record:
+            self.time = _real(record["bt"])
+        if "bv" in record:
+            self.value = _real(record["bv"])
+
+
 def _resolved(pack: list[Json]) -> Iterator[Record]:
-    base: dict[str, Json] = {}
+    base = _Base()
     for record in pack:
         if not isinstance(record, dict):
             raise Unreadable("wrong-type")
-        _check(record)
-        if "bver" in record or record.keys() & {"bn", "bt", "bu", "bv"}:
-            base.update({label: record[label] for label in record if label in _BASE})
-        if "v" in record:
+        labels = record.keys()
+        if not labels <= _USUAL:
+            _check(record)
+        if not labels <= _PLAIN:
+            base.change(record)
+        if "v" in labels:
             yield _applied(record, base)
+        else:
+            _check(record)  # no reading, but the pack must be in order
 
 
-_BASE = ("bn", "bt", "bu", "bv")
+_PLAIN = frozenset({"n", "u", "t", "v"})
+_USUAL = _PLAIN | {"bn", "bt", "bu", "bv"}
+"""Labels whose values are looked at where they are used."""
 
 
 def _check(record: Mapping[str, Json]) -> None:
+    """Refuse the pack for a label that is unknown and must be understood, or is misused."""
     version = record.get("bver", VERSIONS[0])
     if version not in VERSIONS or isinstance(version, bool):
         raise Unreadable("unsupported-version", version=str(version)[:20])
@@ -117,19 +145,18 @@ def _real(raw: Json) -> float:
         raise Unreadable(refusal.code) from None
 
 
-def _applied(record: Mapping[str, Json], base: Mapping[str, Json]) -> Record:
-    base_name, name = base.get("bn", ""), record.get("n", "")
-    if base_name:
-        device, channel = base_name.rstrip(":/"), name
-    else:
-        device, channel = name, ""
+def _applied(record: Mapping[str, Json], base: _Base) -> Record:
+    name = record.get("n", "")
+    unit = record.get("u", base.unit)
+    if not isinstance(name, str) or not (unit is None or isinstance(unit, str)):
+        raise Unreadable("wrong-type")
+    device, channel = (base.name.rstrip(":/"), name) if base.name else (name, "")
     if not device:
         raise Unreadable("missing-device")
-    seconds = None
-    if "t" in record or "bt" in base:
-        seconds = _real(base.get("bt", 0)) + _real(record.get("t", 0))
-    unit = record.get("u", base.get("bu")) or None
-    return Record(device, channel, unit, seconds, record["v"], _real(base.get("bv", 0)))
+    seconds = base.time
+    if "t" in record:
+        seconds = (seconds or 0.0) + _real(record["t"])
+    return Record(device, channel, unit or None, seconds, record["v"], base.value)
 
 
 def _take(sheet: Sheet, record: Record) -> None:
@@ -165,7 +192,7 @@ def _measure(sheet: Sheet, device: str, channel: str, record: Record, when: When
 
 
 def _is_known(unit: str) -> bool:
-    return spelled(unit) is not None or unit in SENML_FOREIGN
+    return unit in SENML_FOREIGN or bool(quantities_in(unit))
 
 
 def _when(sheet: Sheet, seconds: float | None) -> When:

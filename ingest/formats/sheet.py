@@ -18,8 +18,7 @@ from ingest.formats.decoded import (
     ignored,
     quarantined,
 )
-from ingest.formats.names import quantity_of, sounds_like_ours
-from ingest.formats.spelling import in_canonical, is_foreign, spelled
+from ingest.formats.plans import Plan, plan_for
 from ingest.message import Message
 from models.reasons import Json, Reason
 
@@ -79,24 +78,29 @@ class Sheet:
         name: str = "",
     ) -> None:
         """Take one field. `name` is what tells its quantity, where that is not the channel."""
-        if meaning.quantity is None and meaning.unit is not None:
-            meaning = meaning._replace(quantity=quantity_of(name or channel, meaning.unit))
+        unit = meaning.unit
         try:
             sent, written_unit = numbers.number(raw)
-            unit = meaning.unit or written_unit or None
-            quantity, value, canonical = self._understand(name or channel, sent, unit, meaning)
         except Unusable as refusal:
-            self.refuse(device, channel, refusal.code, raw, when, meaning)
+            self._refuse_as(device, channel, name, refusal.code, raw, when, meaning)
             return
-        if canonical == _NOT_OURS:
+        unit = unit or written_unit or None
+        plan = plan_for(name or channel, unit, meaning.quantity)
+        if not plan.ours:
+            return
+        scaled = sent * meaning.scale
+        value = plan.convert(scaled) if plan.convert else scaled
+        fault = plan.fault or _why_unbelievable(plan, value, sent, meaning)
+        if fault:
+            self.refuse(device, channel, fault, raw, when, Meaning(plan.quantity, unit))
             return
         self.measurements.append(
             Measurement(
                 device,
                 channel,
-                quantity,
+                plan.quantity,
                 value,
-                canonical,
+                plan.unit,
                 when.at_ms,
                 numbers.as_sent(raw),
                 unit,
@@ -107,24 +111,20 @@ class Sheet:
             )
         )
 
-    def _understand(
-        self, name: str, sent: float, unit: str | None, meaning: Meaning
-    ) -> tuple[str | None, float, str | None]:
-        if sent in meaning.sentinels:
-            raise Unusable("sentinel")
-        quantity = meaning.quantity or quantity_of(name, unit)
-        if unit is None:
-            value, canonical = sent * meaning.scale, None
-        elif spelled(unit) is not None:
-            value, canonical = in_canonical(sent * meaning.scale, unit, quantity)
-        elif is_foreign(unit) or not (meaning.quantity or sounds_like_ours(name)):
-            return None, sent, _NOT_OURS
-        else:
-            raise Unusable("unknown-unit")
-        code = limits.why_unbelievable(quantity, value, sent)
-        if code:
-            raise Unusable(code)
-        return quantity, value, canonical
+    def _refuse_as(
+        self,
+        device: str,
+        channel: str,
+        name: str,
+        code: str,
+        raw: Json,
+        when: When,
+        meaning: Meaning,
+    ) -> None:
+        """Refuse what is no number, if it stands where a number of ours should."""
+        plan = plan_for(name or channel, meaning.unit, meaning.quantity)
+        if plan.ours:
+            self.refuse(device, channel, code, raw, when, Meaning(plan.quantity, meaning.unit))
 
     def refuse(
         self,
@@ -167,7 +167,7 @@ class Sheet:
                 None,
                 when.source,
                 quality=MISSING,
-                fault="no-value",
+                fault="null-value",
             )
         )
 
@@ -184,7 +184,8 @@ class Sheet:
         gone: tuple[str, ...] = (),
     ) -> Decoded:
         """Return the outcome: readings and no fault accept, both partial, faults quarantine."""
-        self._doubt_totals()
+        if self.faults:
+            self._doubt_totals()
         good = any(measurement.value is not None for measurement in self.measurements)
         return Decoded(
             self._outcome(good),
@@ -224,4 +225,13 @@ class Sheet:
         return None if good else ignored(self.ignored_because)
 
 
-_NOT_OURS = "\0"
+def _why_unbelievable(plan: Plan, value: float, sent: float, meaning: Meaning) -> str:
+    """Return the code of what is wrong with a value, or "" if nothing is."""
+    if sent in meaning.sentinels:
+        return "sentinel"
+    believable = plan.lowest <= value <= plan.highest
+    if believable and sent >= 0:
+        return ""
+    if limits.is_no_data(plan.quantity, sent, believable=believable):
+        return "sentinel"
+    return "" if believable else "out-of-range"

@@ -1,5 +1,6 @@
 """Reads Sparkplug B: births that explain aliases, data, deaths; protobuf over MQTT."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -58,9 +59,21 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
 
 def _parsed(raw: bytes) -> Any:
     try:
-        return Payload.FromString(raw)
+        payload = Payload.FromString(raw)
     except (DecodeError, UnicodeDecodeError, RecursionError):
         raise Unreadable("malformed-protobuf") from None
+    # Text that is not UTF-8 comes out as bytes, since proto2 doesn't check it.
+    if not all(isinstance(text, str) for text in _texts(payload)):
+        raise Unreadable("malformed-protobuf")
+    return payload
+
+
+def _texts(payload: Any) -> Iterator[Any]:
+    for metric in payload.metrics:
+        yield metric.name
+        yield from metric.properties.keys
+        for value in metric.properties.values:
+            yield value.string_value
 
 
 def _death(sheet: Sheet, kind: str, node: str, device: str, births: dict[str, Json]) -> Decoded:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from models.units import QUANTITIES, canonical_unit, is_convertible, to_canonical
+from models.units import QUANTITIES, is_convertible
 
 SENML_FOREIGN = frozenset(
     "kg g s A cd mol Hz sr N J W C F Ohm S Wb T H lm lx Bq Gy Sv kat m2 m3 l m/s2 m3/s l/s W/m2"
@@ -30,28 +30,9 @@ def quantities_in(unit: str) -> tuple[str, ...]:
 _OF_SHARES = ("moisture_content", "moisture_vwc", "moisture_rel", "humidity", "battery_level")
 
 
-def spelled(unit: str) -> tuple[str, ...] | None:
-    """Return the quantities that a unit can measure, or None if it is no unit of ours."""
-    return quantities_in(unit) or None
-
-
 @lru_cache(maxsize=1024)
 def is_foreign(unit: str) -> bool:
     """Is it a unit that people know, of something that Ridgewatch doesn't watch?"""
     plain = unit.replace("⋅", "/").replace("⁻¹", "").replace("²", "2").replace("³", "3")
     plain = plain.replace("μ", "µ").replace("⁻2", "2").replace(" ", "").lower()
     return unit in SENML_FOREIGN or plain in _FOREIGN
-
-
-def in_canonical(value: float, unit: str, quantity: str | None) -> tuple[float, str | None]:
-    """Return a value and its canonical unit; unchanged and None where that needs a quantity."""
-    possible = quantities_in(unit)
-    if quantity is None:
-        canonical = {canonical_unit(code) for code in possible}
-        if len(canonical) != 1:
-            return value, None
-        quantity = possible[0]
-    converted = to_canonical(value, unit, quantity)
-    if converted is None:
-        return value, None
-    return converted, canonical_unit(quantity)

@@ -22,8 +22,8 @@ def claims(envelope: Envelope, memory: Memory) -> bool:
 
 def read(envelope: Envelope, memory: Memory) -> Decoded:
     """Return what the pairs of all groups say. Raises Unreadable."""
-    levels = [level for level in envelope.levels if level]
-    levels = levels[1:] if levels[:1] == ["ul"] else levels
+    levels = envelope.levels[1:] if envelope.levels[0] == "" else envelope.levels
+    levels = levels[1:] if levels[0] == "ul" else levels  # key, device, attrs, attribute
     sheet = Sheet(envelope.message, NAME)
     device = sheet.heard(levels[1])
     if levels[2] != "attrs":

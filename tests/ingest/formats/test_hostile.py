@@ -36,8 +36,8 @@ def _no_fault_of_ours(caplog: pytest.LogCaptureFixture):
     assert "decoder_fault" not in caplog.text
 
 
-def outcome_of(payload: bytes, topic: str) -> str:
-    decoded = decode(message(payload, topic), Memory())
+def outcome_of(payload: bytes, topic: str, memory: Memory | None = None) -> str:
+    decoded = decode(message(payload, topic), memory or Memory())
     assert decoded.reason is None or decoded.reason.code != "quarantine.decoder_fault"
     line = as_line(decoded)
     line.encode()
@@ -72,3 +72,47 @@ def test_a_damaged_sample_has_an_outcome(sample, data):
     cut = data.draw(st.integers(0, len(payload)))
 
     assert outcome_of(bytes(payload[:cut] if data.draw(st.booleans()) else payload), sample.topic)
+
+
+HOSTILE = st.sampled_from(
+    [None, True, "", "x", "NaN", "1,5", -1, 0, 10**400, 1e308, float("nan"), float("inf"), [], {},
+     [[]], [None], {"value": None}, {"value": {}, "unit": 5}, {"": 1}, "\ud800", "\0",
+     "..", "{{x}}", "9" * 400, {"timestamp": []}, [{"measurementId": {}}], [{"time": "x", "a": 1}]]
+)  # fmt: skip
+DOCUMENTS = []
+for sample in SAMPLE_MESSAGES:
+    try:
+        DOCUMENTS.append((sample.topic, json.loads(sample.payload)))
+    except (ValueError, RecursionError):
+        continue
+
+
+def _spoilt(document, data):
+    """Replace, at one place somewhere in a document, what stands there."""
+    if isinstance(document, dict) and document and data.draw(st.integers(0, 5)):
+        key = data.draw(st.sampled_from(sorted(document)))
+        return {**document, key: _spoilt(document[key], data)}
+    if isinstance(document, list) and document and data.draw(st.integers(0, 5)):
+        index = data.draw(st.integers(0, len(document) - 1))
+        return [*document[:index], _spoilt(document[index], data), *document[index + 1 :]]
+    return data.draw(HOSTILE)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(DOCUMENTS), st.data())
+def test_a_document_with_something_else_in_one_place_has_an_outcome(document, data):
+    topic, content = document
+
+    assert outcome_of(json.dumps(_spoilt(_spoilt(content, data), data)).encode(), topic)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_a_description_teaches_a_state_has_an_outcome(data):
+    config = {"state_topic": "s", "unit_of_measurement": "mm", "value_template": "{{ value }}",
+              "device_class": "distance", "device": {"identifiers": ["a"]}}  # fmt: skip
+    memory = Memory()
+    taught = decode(message(_spoilt(config, data), "homeassistant/sensor/a/config"), memory)
+    memory.learn(taught.learned)
+
+    assert outcome_of(json.dumps(data.draw(VALUES)).encode(), "s", memory)

@@ -48,3 +48,18 @@ def test_a_reading_without_a_time_repeats_only_in_the_same_instant():
     later = seen.without_repeats(read(record, received_ms=NOW_MS + 1_000))
 
     assert (why(first), why(later)) == ("accept", "accept")
+
+
+def test_a_rain_counter_that_rises_faster_than_rain_falls_is_doubted():
+    seen = Seen()
+
+    def total(seconds: int, value: float) -> str:
+        record = [{"bn": "a:", "n": "rain_total", "t": AT + seconds, "u": "mm", "v": value}]
+        return why(seen.without_repeats(read(record)))
+
+    assert [total(-600, 1653.8), total(0, 2053.8), total(60, 1654.0), total(120, 0.2)] == [
+        "accept",
+        "quarantine out-of-range",
+        "accept",
+        "accept",  # the counter began anew
+    ]

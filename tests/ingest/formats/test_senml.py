@@ -112,7 +112,7 @@ def test_a_sum_beside_a_value_leaves_the_value():
         ({"n": "a", "v": 1}, "quarantine wrong-root-type"),
         ([], "ignore no-measurement"),
         ([{"n": "a", "v": "1.5", "u": "Cel"}], "quarantine wrong-type"),
-        ([{"n": "a", "v": None, "u": "Cel"}], "quarantine no-value"),
+        ([{"n": "a", "v": None, "u": "Cel"}], "quarantine null-value"),
         ([{"n": "a", "v": 140, "u": "%RH"}], "quarantine out-of-range"),
         ([{"n": "a", "v": -327.68, "u": "Cel"}], "quarantine sentinel"),
         ([{"n": "a", "v": 1, "u": "furlong"}], "quarantine unknown-unit"),

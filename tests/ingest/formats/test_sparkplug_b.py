@@ -124,3 +124,9 @@ def test_what_is_not_in_order_is_refused(raw: bytes, kind: str, outcome: str, me
 
 def test_the_state_of_a_host_is_no_reading():
     assert why(read(b"ONLINE", "spBv1.0/STATE/host")) == "ignore no-measurement"
+
+
+def test_a_name_that_is_not_utf8_is_refused():
+    raw = payload({"name": "Crack", "float_value": 1.0}).replace(b"Crack", b"Cr\xffck")
+
+    assert why(read(raw, DEVICE.format("DBIRTH"))) == "quarantine malformed-protobuf"
