@@ -112,6 +112,7 @@ class Judges:
             if one is not None:
                 dumped = msgspec.msgpack.decode(row.state)
                 judges.zones[row.rule, row.subject] = judge.load(one.rule, dumped)
+        judges._release_retired()
         return judges
 
     def sample(self, facts: SensorFacts, memory: SensorMemory, sample: Sample) -> Iterator[Found]:
@@ -208,6 +209,26 @@ class Judges:
         ]
         upsert(session, ZoneState, zones, ["rule", "subject"])
         self._zones_touched.clear()
+
+    def _release_retired(self) -> None:
+        """Let combinations forget what a sensor held that a person has retired with a reason.
+
+        It will never say that it is over; a person has, after an inspection.
+        """
+        for key, facts in self.bindings.sensors.items():
+            if not facts.retired or facts.stretches == ():
+                continue
+            subject, at_ms = facts.subject.text, facts.stretches[-1].since_ms
+            for (code, zone), state in self.zones.items():
+                one = self._combinations[code]
+                for rule_code, held in state.held_by(subject):
+                    if held:
+                        self._zones_touched.add((code, zone))
+                        steps = judge.on_term(one.rule, state, rule_code, subject, None, at_ms)
+                        self.adopted += [
+                            Found(one, self.bindings.zones[zone], step) for step in steps
+                        ]
+            self.sensors[key].states = []
 
     def _spread(
         self,

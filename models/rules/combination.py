@@ -69,6 +69,10 @@ class CombinationState:
         self.terms.setdefault((rule_code, subject), Held()).take(rank, at_ms)
         return self._judge(rule, at_ms, at_ms if observed_ms is None else observed_ms)
 
+    def held_by(self, subject: str) -> list[tuple[str, bool]]:
+        """Return the rules that spoke of a subject, and whether they hold now."""
+        return [(code, held.rank > 0) for (code, of), held in self.terms.items() if of == subject]
+
     def on_tick(self, rule: Combination, now_ms: int, heard_until_ms: int | None) -> list[Step]:
         """Let terms lapse that ended longer ago than the span."""
         if not self.terms and self.verdict.idle:

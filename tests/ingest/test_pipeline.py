@@ -9,8 +9,10 @@ from ingest.message import Message
 from ingest.pipeline import Pipeline
 from models.alert import Alert, Condition
 from models.notice import Notice
+from models.people import Actor, machine
 from models.reading import HOUR_S, Channel, Quarantined, RainEpisode, Rollup, WaitingReading
 from models.readings import bars, latest, raw
+from models.retirement import retire_sensor
 from models.sensor import Sensor
 from models.store import Store
 from models.times import to_ms
@@ -65,8 +67,6 @@ def test_another_value_for_the_same_instant_goes_to_quarantine_and_the_first_sta
 def test_a_rising_level_makes_an_alert_unacknowledged_again_and_pages(house: House) -> None:
     house.feed(crack(1.4))
     with house.store.writing() as session:
-        from models.people import Actor
-
         session.scalars(select(Alert)).one().acknowledge(by=Actor("person"), now=NOW)
 
     house.feed(crack(2.2, NOW + 15 * MINUTE))
@@ -209,8 +209,6 @@ def test_a_re_zero_restarts_the_baseline_and_raises_nothing(store: Store) -> Non
     house = House(store, [change])
     house.feed(*(crack(5.0, NOW + i * 15 * MINUTE) for i in range(8)))
     with house.store.writing() as session:
-        from models.people import machine
-
         sensor = session.scalars(select(Sensor).where(Sensor.code == "C-01")).one()
         sensor.begin_epoch("re-zero", by=machine("system"), now=NOW + 110 * MINUTE, offset=-5.0)
 
@@ -273,3 +271,30 @@ def test_a_condition_is_recorded_and_is_no_alert(store: Store) -> None:
             ("high", False),
             ("medium", False),
         ]
+
+
+def test_a_retired_sensor_lets_go_of_what_a_combination_still_held(store: Store) -> None:
+    together = {
+        "code": "X1",
+        "kind": "combination",
+        "all": [{"rule": "WIDE", "level": "medium"}],
+        "over": "zone",
+        "within": "1h",
+        "severity": "high",
+    }
+    house = House(store, [CRACK_RULE, together])
+    document = registry([CRACK_RULE, together])
+    document["sites"][0]["zones"] = [
+        {"code": "north", "name": {"zh": "北", "en": "north"}, "elements": ["hall/ridge"]}
+    ]
+    house.load(document, NOW - HOUR)
+    house.feed(crack(1.4))
+    assert {alert.rule_code for alert in house.alerts() if alert.active} == {"WIDE", "X1"}
+
+    with house.store.writing() as session:
+        sensor = session.scalars(select(Sensor).where(Sensor.code == "C-01")).one()
+        retire_sensor(session, sensor, "destroyed", "fell", by=machine("system"), now=NOW + HOUR)
+    house.tick(NOW + HOUR)
+    house.tick(NOW + 3 * HOUR)
+
+    assert [alert.rule_code for alert in house.alerts() if alert.active] == []
