@@ -61,7 +61,7 @@ class _Rendering:
 
 _renderings: OrderedDict[tuple, _Rendering] = OrderedDict()
 _lock = threading.Lock()
-_being_made: dict[tuple, threading.Lock] = {}
+_turns: dict[tuple, threading.Lock] = {}
 
 
 def shared(view: View) -> View:
@@ -75,7 +75,7 @@ def shared(view: View) -> View:
     def answer(**arguments: object) -> object:
         if not is_live_fetch():
             return view(**arguments)
-        return _answer(_body(_key(), lambda: view(**arguments)))
+        return _filled_in(_shared_body(_key(), lambda: make_response(view(**arguments))))
 
     return answer  # type: ignore[return-value]
 
@@ -85,19 +85,30 @@ def _key() -> tuple:
     return (request.full_path, grants, current_reader(), live_version())
 
 
-def _body(key: tuple, render: Callable[[], object]) -> str:
+def _shared_body(key: tuple, render: Callable[[], Response]) -> str | Response:
+    """Return the rendering that is there, or make it; meanwhile the others wait for it."""
     kept = _kept(key)
     if kept is not None:
         return kept
     with _lock:
-        turn = _being_made.setdefault(key, threading.Lock())
-    with turn:  # the first one renders, the others wait for it
-        kept = _kept(key)
-        if kept is not None:
-            return kept
-        body = make_response(render()).get_data(as_text=True)
-        _keep(key, body.replace(csrf_token(), _TOKEN_PLACE))
-    return _kept(key) or body.replace(csrf_token(), _TOKEN_PLACE)
+        turn = _turns.setdefault(key, threading.Lock())
+    try:
+        with turn:
+            return _kept(key) or _rendered(key, render())
+    finally:
+        with _lock:
+            _turns.pop(key, None)
+
+
+def _rendered(key: tuple, made: Response) -> str | Response:
+    if made.status_code != 200:
+        return made
+    body = made.get_data(as_text=True).replace(csrf_token(), _TOKEN_PLACE)
+    with _lock:
+        _renderings[key] = _Rendering(body, time.monotonic() + SHARED_FOR_S)
+        while len(_renderings) > SHARED_AT_MOST:
+            _renderings.popitem(last=False)
+    return body
 
 
 def _kept(key: tuple) -> str | None:
@@ -106,13 +117,7 @@ def _kept(key: tuple) -> str | None:
         return found.body if found and found.until > time.monotonic() else None
 
 
-def _keep(key: tuple, body: str) -> None:
-    with _lock:
-        _renderings[key] = _Rendering(body, time.monotonic() + SHARED_FOR_S)
-        _being_made.pop(key, None)
-        while len(_renderings) > SHARED_AT_MOST:
-            _renderings.popitem(last=False)
-
-
-def _answer(body: str) -> Response:
+def _filled_in(body: str | Response) -> Response:
+    if isinstance(body, Response):
+        return body
     return make_response(body.replace(_TOKEN_PLACE, csrf_token()))
