@@ -59,6 +59,8 @@ def take_object(
     self_describing = any(leaf.unit for leaf in leaves)
     for leaf in leaves:
         meaning = told.get(leaf.path) or _meaning_of(leaf, profile, self_describing)
+        if meaning is not None and leaf.unit:  # the message's own word goes before a profile's
+            meaning = meaning._replace(unit=leaf.unit, scale=1.0)
         if meaning is not None:
             _add(sheet, device, leaf, when, meaning, fields, simulated)
 

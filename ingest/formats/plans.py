@@ -44,8 +44,10 @@ def _converted(found: str | None, unit: str, possible: tuple[str, ...]) -> Plan:
     """A unit alone decides where all that it can measure has one canonical unit."""
     canonical = {canonical_unit(code) for code in possible}
     basis = found or (possible[0] if len(canonical) == 1 else None)
-    convert = converter(unit, basis) if basis else None
     lowest, highest = range_of(found)
-    if basis is None or convert is None:
+    if basis is None:
         return Plan(found, None, None, lowest, highest)
+    convert = converter(unit, basis)
+    if convert is None:  # a unit of ours, but not of this quantity
+        return Plan(found, fault="unknown-unit")
     return Plan(found, canonical_unit(basis), convert, lowest, highest)

@@ -78,13 +78,14 @@ class Sheet:
         name: str = "",
     ) -> None:
         """Take one field. `name` is what tells its quantity, where that is not the channel."""
-        unit = meaning.unit
         try:
             sent, written_unit = numbers.number(raw)
         except Unusable as refusal:
             self._refuse_as(device, channel, name, refusal.code, raw, when, meaning)
             return
-        unit = unit or written_unit or None
+        if written_unit:  # what the message itself says goes before any profile
+            meaning = meaning._replace(unit=written_unit, scale=1.0)
+        unit = meaning.unit
         plan = plan_for(name or channel, unit, meaning.quantity)
         if not plan.ours:
             return

@@ -47,6 +47,19 @@ def test_a_unit_inside_a_text_is_used():
     ]
 
 
+@pytest.mark.parametrize(
+    ("raw", "celsius"),
+    [(7.25, 7.25), ("50 °F", 10), ({"value": 50, "unit": "degF"}, 10), ("5 mm", None)],
+)
+def test_the_messages_own_unit_goes_before_the_profiles(raw: Any, celsius: float | None):
+    fields = {"pos": 0.4, "angle": 1, "temp_ext": raw, "hum_ext": 81, "temp_pcb": 8.1}
+
+    (reading,) = [m for m in read(uplink(fields), TTS).measurements if m.channel == "temp_ext"]
+
+    assert (reading.value, reading.quantity) == (celsius, "temperature")
+    assert reading.fault == ("" if celsius is not None else "unknown-unit")
+
+
 def test_the_networks_own_normalized_payload_has_units():
     normalized = [{"air": {"temperature": 7.1, "relativeHumidity": 80}, "rain": {"cumulative": 5}}]
 
