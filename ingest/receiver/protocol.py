@@ -2,82 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from ingest.receiver import wire
+from ingest.receiver.packets import (
+    V5,
+    V311,
+    Connect,
+    Disconnect,
+    Packet,
+    Ping,
+    Publish,
+    Subscribe,
+    Unsubscribe,
+    Will,
+)
 from ingest.receiver.wire import Code, ProtocolError, Reader
 
-CONNECT, PUBLISH, PUBACK, PUBREL = 1, 3, 4, 6
+CONNECT, PUBLISH, PUBACK = 1, 3, 4
 SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT, AUTH = 8, 10, 12, 14, 15
-
-V311, V5 = 4, 5
 
 # MQTT 2.1.3: the low four bits of the first byte, fixed for all but PUBLISH.
 _FLAGS: Final = {CONNECT: 0, PUBACK: 0, SUBSCRIBE: 2, UNSUBSCRIBE: 2, PINGREQ: 0, DISCONNECT: 0}
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """The message that a client wants published if its connection dies."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    delay_s: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """`expiry_s` is how long the client keeps its session when away; None is for ever."""
-
-    version: int
-    client_id: str
-    clean_start: bool
-    keep_alive_s: int
-    expiry_s: int | None
-    username: str | None = None
-    password: bytes | None = field(default=None, repr=False)
-    will: Will | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    dup: bool
-    packet_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribe:
-    packet_id: int
-    filters: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
-    packet_id: int
-    filters: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnect:
-    """`expiry_s`: as in Connect, or "as before" where the client does not change it."""
-
-    with_will: bool = False
-    expiry_s: int | None | Literal["as before"] = "as before"
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    pass
-
-
-Packet = Connect | Publish | Subscribe | Unsubscribe | Disconnect | Ping
 
 
 def frame(buffer: bytes | bytearray, at: int) -> tuple[int, int] | None:

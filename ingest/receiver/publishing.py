@@ -10,7 +10,7 @@ from ingest.message import Delivery, Message, Receipt
 from ingest.receiver import protocol, replies, wire
 from ingest.receiver.keys import Grant, may_publish
 from ingest.receiver.owed import Owed
-from ingest.receiver.protocol import V5, V311
+from ingest.receiver.packets import V5, V311
 from ingest.receiver.wire import Code, ProtocolError
 
 log = logging.getLogger(__name__)

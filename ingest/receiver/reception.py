@@ -12,7 +12,7 @@ from typing import Protocol
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
 from ingest.receiver.keys import ANYTHING, Grant, KeyBook, may_publish
-from ingest.receiver.protocol import V311, Connect, Will
+from ingest.receiver.packets import V311, Connect, Will
 from ingest.receiver.publishing import Counts
 from ingest.receiver.remembered import Remembered
 from ingest.receiver.wire import Code
@@ -183,7 +183,8 @@ class Reception:
 
     def _room(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for guest in waiting:
+        # Whoever was first is last this time: one who sends without end must starve nobody.
+        for guest in waiting[1:] + waiting[:1]:
             guest.carry_on()
 
     def close(self) -> None:

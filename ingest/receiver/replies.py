@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from struct import Struct
 
 from ingest.message import LARGEST_PACKET_BYTES
-from ingest.receiver.protocol import V5, Packet, Ping, Subscribe, Unsubscribe
+from ingest.receiver.packets import V5, Packet, Ping, Subscribe, Unsubscribe
 from ingest.receiver.wire import Code, ProtocolError
 from ingest.topics import is_filter
 

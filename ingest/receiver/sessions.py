@@ -12,7 +12,7 @@ from uuid import uuid4
 from ingest.message import LARGEST_PACKET_BYTES
 from ingest.receiver import protocol, replies
 from ingest.receiver.keys import ANYTHING, Grant
-from ingest.receiver.protocol import V5, V311, Connect, Disconnect, Will
+from ingest.receiver.packets import V5, V311, Connect, Disconnect, Will
 from ingest.receiver.publishing import Publishing
 from ingest.receiver.reception import Reception
 from ingest.receiver.wire import Code, ProtocolError

@@ -5,13 +5,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.receiver import protocol, replies
-from ingest.receiver.protocol import Connect, Disconnect, Ping, Publish, Subscribe, Unsubscribe
+from ingest.receiver.packets import (
+    Connect,
+    Disconnect,
+    Packet,
+    Ping,
+    Publish,
+    Subscribe,
+    Unsubscribe,
+    Will,
+)
 from ingest.receiver.wire import Code, ProtocolError
 from ingest.topics import covers, is_filter, without_overlaps
 from tests.ingest.publisher import V5, V311, connect, packet, publish, text
 
 
-def parsed(raw: bytes, version: int = V311) -> protocol.Packet:
+def parsed(raw: bytes, version: int = V311) -> Packet:
     head = protocol.frame(raw, 0)
     assert head is not None
     start, end = head
@@ -30,11 +39,11 @@ def test_connect_of_both_versions():
     new = parsed(connect("n1", V5, will=("t", b"x"), properties=b"\x11\0\0\0\x3c\x26\0\1a\0\1b",
                          will_properties=b"\x18\0\0\0\x05"))  # fmt: skip
 
-    will = protocol.Will("t", b"gone", 0, False)
+    will = Will("t", b"gone", 0, False)
     assert old == Connect(V311, "n1", False, 30, None, "u", b"p", will)
     assert isinstance(new, Connect)
     assert (new.expiry_s, new.clean_start) == (60, True)
-    assert new.will == protocol.Will("t", b"x", 0, False, 5)
+    assert new.will == Will("t", b"x", 0, False, 5)
 
 
 def test_a_session_for_ever_has_no_end():

@@ -273,3 +273,35 @@ def test_a_failing_callback_ends_the_process_and_the_message_stays_with_the_brok
     assert "no room" in child.stderr.read()
     with subscribed(mosquitto, inbox := Inbox(1000)):
         assert payloads(take(inbox, 1)) == [b"poison"]
+
+
+def test_over_tls_the_broker_is_checked_and_the_password_given(start_mosquitto, tmp_path):
+    certificate, key, passwords = (tmp_path / name for name in ("ca.pem", "key.pem", "passwords"))
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=b",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)  # fmt: skip
+    run("mosquitto_passwd", "-b", "-c", passwords, "ridge", "w:t@h")
+    broker = start_mosquitto(
+        f"certfile {certificate}",
+        f"keyfile {key}",
+        "allow_anonymous false",
+        f"password_file {passwords}",
+    )
+    address, inbox = ("127.0.0.1", broker.port, True), Inbox(100)
+
+    trusted = Subscriber(
+        Remote(*address, "ridge", "w:t@h"), (), inbox, lambda: NOW_MS, ca=certificate
+    )
+    trusted.start()
+    assert eventually(lambda: trusted.connected, within_s=10)
+    trusted.stop()
+    for remote, ca in ((Remote(*address, "ridge", "wrong"), certificate),
+                       (Remote(*address, "ridge", "w:t@h"), None)):  # fmt: skip
+        doubtful = Subscriber(remote, (), inbox, lambda: NOW_MS, ca=ca)
+        doubtful.start()
+        time.sleep(0.3)
+        assert not doubtful.connected
+        doubtful.stop()
+
+
+def run(*argv):
+    subprocess.run([str(each) for each in argv], check=True, capture_output=True)
