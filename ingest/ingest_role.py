@@ -7,15 +7,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import Any
 
 from sqlalchemy import select
 
+from ingest import claims
 from ingest.inbox import Inbox
 from ingest.keys import StoredKeys
 from ingest.message import Source
 from ingest.receiver.listener import Receiver
+from ingest.subscriber import Subscriber
 from ingest.watching import Watch, tell, untold
+from ingest.work_role import Work
 from ingest.worker import SiteTime, Worker
 from models.clock import site_now
 from models.errors import Refusal
@@ -28,7 +30,7 @@ from models.store import Store
 log = logging.getLogger(__name__)
 
 INBOX_LIMIT = 20_000
-WATCH_EVERY_S = 5.0
+WATCH_EVERY_S, JOBS_EVERY_S = 5.0, 0.5
 CLIENT_ID = "ridgewatch-ingest"
 
 
@@ -38,13 +40,18 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
     inbox = Inbox(INBOX_LIMIT)
     worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set)
     worker.refresh_clock()
-    watcher = Thread(target=_watch_the_clock, args=(store, stop), name="watch", daemon=True)
+    helpers = [
+        Thread(target=_watch_the_clock, args=(store, stop), name="watch", daemon=True),
+        Thread(target=_do_jobs, args=(store, stop), name="jobs", daemon=True),
+    ]
     with _sources(settings, store, inbox, time) as sources:
         worker.sources = sources
         _say_where(settings, store, sources)
-        watcher.start()
+        for helper in helpers:
+            helper.start()
         worker.run()
-    watcher.join()
+    for helper in helpers:
+        helper.join()
 
 
 @contextmanager
@@ -52,7 +59,7 @@ def _sources(
     settings: Settings, store: Store, inbox: Inbox, time: SiteTime
 ) -> Iterator[dict[str, Source]]:
     """Start what the settings name; stop it again, without wills, at the end."""
-    running: dict[str, Any] = {}
+    running: dict[str, Receiver | Subscriber] = {}
     zone = _common_timezone(store)
     try:
         if settings.receives:
@@ -86,11 +93,17 @@ def _receiver(
     return receiver
 
 
-def _subscriber(settings: Settings, inbox: Inbox, time: SiteTime, zone: str) -> Any:
-    from ingest.subscriber import Subscriber
-
+def _subscriber(settings: Settings, inbox: Inbox, time: SiteTime, zone: str) -> Subscriber:
     assert settings.mqtt is not None
-    subscriber = Subscriber(settings.mqtt, settings.mqtt_topics, inbox, time.now_ms, timezone=zone)
+    subscriber = Subscriber(
+        settings.mqtt,
+        settings.mqtt_topics,
+        inbox,
+        time.now_ms,
+        CLIENT_ID,
+        timezone=zone,
+        state_dir=settings.data_dir,
+    )
     subscriber.start()
     return subscriber
 
@@ -104,7 +117,7 @@ def _common_timezone(store: Store) -> str:
 
 def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> None:
     """Leave in the heartbeat where messages are taken: a free port may have been asked for."""
-    facts = {"sources": sorted(sources)}
+    facts = {"sources": ",".join(sorted(sources))}
     receiver = sources.get("receiver")
     if isinstance(receiver, Receiver):
         facts["listen"] = f"{settings.mqtt_listen.host}:{receiver.port}"
@@ -113,6 +126,13 @@ def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> 
     with store.writing() as session:
         beat(session, "ingest", pid=os.getpid(), facts=facts)
     log.info("role=ingest %s", " ".join(f"{name}={value}" for name, value in facts.items()))
+
+
+def _do_jobs(store: Store, stop: Event) -> None:
+    """Claims and second readings are the ingester's: it alone writes readings."""
+    work = Work(store, claims.HANDLERS)
+    while not stop.wait(0.0 if work.turn() else JOBS_EVERY_S):
+        continue
 
 
 def _watch_the_clock(store: Store, stop: Event) -> None:

@@ -111,7 +111,8 @@ def stand_scaffold(
 ) -> None:
     """Have a scaffold stand with a green tag, as two people's signatures make it."""
     site = session.scalars(select(Site).where(Site.code == site_code)).one()
-    zone = session.scalars(select(Zone).where(Zone.site_id == site.id, Zone.code == zone_code)).one()
+    here = select(Zone).where(Zone.site_id == site.id, Zone.code == zone_code)
+    zone = session.scalars(here).one()
     erector, receiver = _person(session, "erector", now), _person(session, "receiver", now)
     began = now - ERECTING_TAKES
     scaffold = plan_scaffold(session, site, name=zone.name, zone=zone, by=receiver, now=began)

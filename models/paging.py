@@ -97,6 +97,35 @@ def tell(
         session.add(notice)
 
 
+SECOND = ":second:"
+
+
+def second_channel(session: Session, notice: Notice, failed: Reason) -> None:
+    """Try another way to say what a channel did not deliver; once. The caller commits.
+
+    A silent webhook is told to people by e-mail, an undelivered e-mail to every webhook.
+    """
+    if SECOND in notice.key:
+        return
+    if notice.channel == "webhook":
+        to = recipients(session, notice.site_id, ["duty", "manager"], notice.created_at)
+        wanted = [("email", one.name, one) for one in to]
+    else:
+        hooks = _webhooks(session, notice.site_id, notice.severity)
+        wanted = [("webhook", hook.name, _hook(hook)) for hook in hooks]
+    why = Reason(
+        "notice.second_channel",
+        {"channel": notice.channel, "why": notice.reason, "failed": failed.to_json()},
+    )
+    for channel, name, one in wanted:
+        key = f"{notice.key}{SECOND}{channel}:{name}"
+        if session.scalar(select(Notice.id).where(Notice.key == key)) is None:
+            row = _notice(key, notice.kind, channel, one, why, notice.created_at)
+            row.site_id, row.alert_id = notice.site_id, notice.alert_id
+            row.incident_id, row.severity = notice.incident_id, notice.severity
+            session.add(row)
+
+
 def recipients(
     session: Session, site_id: uuid.UUID | None, roles: Sequence[str], now: datetime
 ) -> list[Recipient]:

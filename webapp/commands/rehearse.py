@@ -51,7 +51,8 @@ def command(
     """
     import os
 
-    from sensors_sim.expect import check, junit as junit_of
+    from sensors_sim.expect import check
+    from sensors_sim.expect import junit as junit_of
     from webapp.cli import language_of
 
     scenario = None if _is_file(source) else _scenario(source)
@@ -186,9 +187,7 @@ def _replayed(session: Any, path: Path, rows: list["Row"]) -> Iterator["Message"
         raise BadInput([Fault(path.name, Reason(fault.code, fault.values))]) from None
 
 
-def _messages(
-    packets: Iterator["Packet"], truths: list[dict[str, Any]]
-) -> Iterator["Message"]:
+def _messages(packets: Iterator["Packet"], truths: list[dict[str, Any]]) -> Iterator["Message"]:
     """Turn packets into messages; what really happened is noted on the side."""
     from ingest.message import Message
     from models.times import iso

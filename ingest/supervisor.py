@@ -1,0 +1,150 @@
+"""Runs the roles as children: starts them, starts again what died, and stops all together."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+WELL_AFTER_S = 30.0  # a child that ran this long is well: the next pause is short again
+STOPS_WITHIN_S = 8.0
+LOOKS_EVERY_S = 0.1
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A child to run. One that ends with 0 by itself (`for_ever` false) is not started again."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    for_ever: bool = True
+    refused: tuple[int, ...] = (2,)  # bad settings: starting again would not help
+
+
+@dataclass
+class _Child:
+    program: Program
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    start_at_s: float = 0.0
+    over: bool = False
+
+
+class Supervisor:
+    """Children of one process; they die with it, however it ends."""
+
+    def __init__(self, programs: Sequence[Program]) -> None:
+        self._children = [_Child(program) for program in programs]
+
+    def start(self) -> None:
+        """Start those that are not running."""
+        for child in self._children:
+            if child.process is None and not child.over:
+                self._start(child)
+
+    def add(self, program: Program) -> None:
+        """Start one more."""
+        child = _Child(program)
+        self._children.append(child)
+        self._start(child)
+
+    def watch(self, stop: Event) -> int:
+        """Keep all running until told to stop; return the exit code.
+
+        A child that refuses its settings ends everything: it has said what is wrong.
+        """
+        while not stop.wait(LOOKS_EVERY_S):
+            for child in self._children:
+                code = self._look_after(child)
+                if code is not None:
+                    return code
+        return 0
+
+    def stop(self) -> None:
+        """Ask all to stop, the last started first; end what has not stopped in time."""
+        running = [child for child in reversed(self._children) if _is_running(child)]
+        for child in running:
+            assert child.process is not None
+            child.process.send_signal(signal.SIGTERM)
+        until_s = time.monotonic() + STOPS_WITHIN_S
+        for child in running:
+            assert child.process is not None
+            try:
+                child.process.wait(max(0.0, until_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("child=%s stopping=slow killed=1", child.program.name)
+                child.process.kill()
+                child.process.wait()
+
+    def pid_of(self, name: str) -> int | None:
+        """Return the process id of a running child."""
+        for child in self._children:
+            if child.program.name == name and _is_running(child):
+                return child.process.pid if child.process else None
+        return None
+
+    def _start(self, child: _Child) -> None:
+        child.process = subprocess.Popen(
+            child.program.argv,
+            env={**os.environ, **child.program.env},
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent,
+            # Ctrl-C is for the supervisor; the children are asked by it, in order.
+            process_group=0,
+        )
+        child.started_s = time.monotonic()
+
+    def _look_after(self, child: _Child) -> int | None:
+        """Start a child again whose time has come; return a code where it refused."""
+        now_s = time.monotonic()
+        if child.over or _is_running(child):
+            return None
+        if child.process is not None:
+            return self._ended(child, child.process.returncode, now_s)
+        if now_s >= child.start_at_s:
+            self._start(child)
+        return None
+
+    def _ended(self, child: _Child, code: int, now_s: float) -> int | None:
+        child.process = None
+        if code in child.program.refused:
+            log.error("child=%s refused=%d", child.program.name, code)
+            return code
+        if code == 0 and not child.program.for_ever:
+            child.over = True
+            return None
+        if now_s - child.started_s >= WELL_AFTER_S:
+            child.pause_s = FIRST_PAUSE_S
+        log.warning("child=%s ended=%d again_in_s=%g", child.program.name, code, child.pause_s)
+        child.start_at_s = now_s + child.pause_s
+        child.pause_s = min(child.pause_s * 2, LONGEST_PAUSE_S)
+        return None
+
+
+def own(name: str, *more: str, env: Mapping[str, str] | None = None) -> Program:
+    """Return one of our own commands as a child."""
+    return Program(name, (sys.executable, "-m", "webapp", name, *more), env or {})
+
+
+def _is_running(child: _Child) -> bool:
+    return child.process is not None and child.process.poll() is None
+
+
+def _die_with_parent() -> None:
+    """Between fork and exec: have the kernel end us when the supervisor is killed."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

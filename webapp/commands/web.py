@@ -1,0 +1,53 @@
+"""`ridgewatch web`: the pages and the API, under gunicorn."""
+
+import click
+
+THREADS = 16
+
+
+@click.command()
+@click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(2, 256), default=THREADS, show_default=True)
+def command(workers: int, threads: int) -> None:
+    """Serve the pages on RIDGEWATCH_HOST and RIDGEWATCH_PORT.
+
+    One worker with its threads serves fifty open desks; more use more processors.
+    """
+    import os
+
+    from gunicorn.app.base import BaseApplication
+
+    from models.installation import opened
+
+    with opened(os.environ, secret_needed=True) as (settings, _):
+        bind = f"[{settings.host}]" if ":" in settings.host else settings.host
+
+    class Pages(BaseApplication):
+        """The application, made anew in each worker, after the fork: no shared connections."""
+
+        def load_config(self) -> None:
+            options = {
+                "bind": f"{bind}:{settings.port}",
+                "workers": workers,
+                "threads": threads,
+                "worker_class": "gthread",
+                "timeout": 60,
+                "graceful_timeout": 5,
+                "keepalive": 5,
+                "accesslog": None,
+                "errorlog": "-",
+                "loglevel": "warning",
+                "worker_tmp_dir": None,
+                "control_socket_disable": True,
+                "limit_request_line": 8190,
+            }
+            for name, value in options.items():
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
+
+        def load(self) -> object:
+            from webapp.app import create_app
+
+            return create_app(settings)
+
+    Pages().run()
