@@ -1,6 +1,7 @@
 """Reads what the payload codec of a radio network made of a device's bytes: any JSON object."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ingest.formats import times
@@ -11,7 +12,7 @@ from ingest.formats.names import quantity_of
 from ingest.formats.numbers import number, plain_id
 from ingest.formats.profiles import Profile
 from ingest.formats.sensecap_ids import MEASUREMENTS
-from ingest.formats.sheet import Meaning, Sheet, When
+from ingest.formats.sheet import MOST_RECORDS, Meaning, Sheet, When
 from models.reasons import Json
 
 # About the device or the radio, in every codec's words; never a measurement of a building.
@@ -55,7 +56,9 @@ def take_object(
     if fields.get("errors") and not isinstance(fields["errors"], bool):
         raise Unreadable("decoder-error")
     told = {**(profile.fields if profile else {}), **(extra or {})}
-    leaves = list(_leaves(fields, "", whole=told.keys()))
+    leaves = list(islice(_leaves(fields, "", whole=told.keys()), MOST_RECORDS + 1))
+    if len(leaves) > MOST_RECORDS:
+        raise Unreadable("too-many-records", n=MOST_RECORDS)
     self_describing = any(leaf.unit for leaf in leaves)
     for leaf in leaves:
         meaning = told.get(leaf.path) or _meaning_of(leaf, profile, self_describing)
@@ -69,7 +72,7 @@ def keys_of(fields: Json) -> list[str]:
     """Return the paths of a decoded payload's fields, by which a profile may know its device."""
     if not isinstance(fields, dict):
         return []
-    return [*fields, *(leaf.path for leaf in _leaves(fields, ""))]
+    return [*fields, *(leaf.path for leaf in islice(_leaves(fields, ""), MOST_RECORDS))]
 
 
 def _leaves(

@@ -35,6 +35,7 @@ from ingest.formats import (
 from ingest.formats.decoded import QUARANTINE, Decoded, Unreadable, Unusable, quarantined
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
+from ingest.formats.numbers import as_sent
 from ingest.formats.topics import matches
 from ingest.message import Message
 
@@ -85,6 +86,7 @@ def decode(message: Message, memory: Memory) -> Decoded:
         return decoded
     except (Unreadable, Unusable) as refusal:
         values = refusal.values if isinstance(refusal, Unreadable) else {}
+        values = {"field": as_sent(message.topic), **values}  # what no field is to blame for
         return Decoded(QUARANTINE, quarantined(refusal.code, **values), format=name)
     except Exception:
         # The payload is whatever a stranger sent: a hole in one format's reading must not stop

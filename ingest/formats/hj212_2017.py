@@ -19,6 +19,7 @@ _CODES = {
     "a01006": Meaning("pressure", "kPa"),
 }
 _VALUES = {"2011": "Rtd", "2051": "Avg", "2061": "Avg"}  # real time, minutes, hours
+LARGEST_BYTES = 64 * 1024  # a bridge passes on a few frames of at most 10 kB each
 BEIJING = "Asia/Shanghai"
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
 
@@ -38,6 +39,8 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
 
 def _frames(payload: bytes) -> Iterator[str]:
     """Yield the data segment of each frame, its checksum proven. Raises Unreadable."""
+    if len(payload) > LARGEST_BYTES:
+        raise Unreadable("malformed-frame")
     rest = payload.strip(b"\r\n")
     while rest:
         if rest[:2] != b"##" or not rest[2:6].isdigit():

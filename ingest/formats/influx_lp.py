@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 
 from ingest.formats import strict_json, times
-from ingest.formats.decoded import Decoded, Unusable
+from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.key_units import unit_in
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import plain_id
 from ingest.formats.profiles import Profile
-from ingest.formats.sheet import Meaning, Sheet
+from ingest.formats.sheet import MOST_RECORDS, Meaning, Sheet
 
 NAME = "influx_lp"
 
@@ -43,7 +43,10 @@ def claims(envelope: Envelope, memory: Memory) -> bool:
 def read(envelope: Envelope, memory: Memory) -> Decoded:
     """Return what all lines say; a line that can't be read leaves the others."""
     sheet = Sheet(envelope.message, NAME)
-    for number, line in enumerate(strict_json.text_of(envelope.payload).split("\n"), start=1):
+    lines = strict_json.text_of(envelope.payload).split("\n")
+    if len(lines) > MOST_RECORDS:
+        raise Unreadable("too-many-records", n=len(lines))
+    for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip()) if len(line) <= LONGEST_LINE else None

@@ -7,7 +7,7 @@ from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import number, plain_id
-from ingest.formats.sheet import Meaning, Sheet, When
+from ingest.formats.sheet import MOST_RECORDS, Meaning, Sheet, When
 from ingest.formats.spelling import SENML_FOREIGN, quantities_in
 from models.reasons import Json
 
@@ -15,8 +15,6 @@ NAME = "senml_json"
 
 VERSIONS = (10, 26)
 """RFC 8428, and the same with the secondary units of RFC 8798 declared (RFC 9100)."""
-
-MOST_RECORDS = 20_000
 
 RELATIVE_BELOW = 2**28
 """Times below are seconds from now, negative ones past (RFC 8428 §4.5.3)."""

@@ -14,6 +14,7 @@ from ingest.formats.decoded import (
     QUARANTINE,
     Decoded,
     Measurement,
+    Unreadable,
     Unusable,
     ignored,
     quarantined,
@@ -41,6 +42,9 @@ class Meaning(NamedTuple):
 
 
 UNTOLD = Meaning()
+
+MOST_RECORDS = 20_000
+"""More in one message is an attack or a fault; a logger's month of minutes is 43,200 in parts."""
 
 
 class Sheet:
@@ -95,7 +99,7 @@ class Sheet:
         if fault:
             self.refuse(device, channel, fault, raw, when, Meaning(plan.quantity, unit))
             return
-        self.measurements.append(
+        self._keep(
             Measurement(
                 device,
                 channel,
@@ -138,7 +142,7 @@ class Sheet:
     ) -> None:
         """Keep that a channel reported something that can't be believed, and why."""
         self.faults.append((f"{device}/{channel}", code))
-        self.measurements.append(
+        self._keep(
             Measurement(
                 device,
                 channel,
@@ -156,7 +160,7 @@ class Sheet:
 
     def missing(self, device: str, channel: str, raw: Json, when: When) -> None:
         """Keep that a channel reported having no value, in the words its format has for that."""
-        self.measurements.append(
+        self._keep(
             Measurement(
                 device,
                 channel,
@@ -171,6 +175,11 @@ class Sheet:
                 fault="null-value",
             )
         )
+
+    def _keep(self, measurement: Measurement) -> None:
+        if len(self.measurements) >= MOST_RECORDS:
+            raise Unreadable("too-many-records", n=MOST_RECORDS)
+        self.measurements.append(measurement)
 
     def fault(self, where: str, code: str) -> None:
         """Note a part of the message that can't be used and belongs to no channel."""

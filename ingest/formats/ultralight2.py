@@ -6,7 +6,7 @@ from ingest.formats.envelope import Envelope
 from ingest.formats.key_units import unit_in
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import number, plain_id
-from ingest.formats.sheet import Meaning, Sheet, When
+from ingest.formats.sheet import MOST_RECORDS, Meaning, Sheet, When
 
 NAME = "ultralight2"
 
@@ -34,7 +34,10 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     if len(levels) > 3:
         _take(sheet, memory, device, levels[3], text, sheet.received)
         return sheet.summed_up()
-    for group in text.split("#"):
+    groups = text.split("#")
+    if len(groups) > MOST_RECORDS:
+        raise Unreadable("too-many-records", n=len(groups))
+    for group in groups:
         _take_group(sheet, memory, device, group.split("|"))
     return sheet.summed_up()
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from ingest.formats.decode import decode
 from ingest.formats.lines import as_line
 from ingest.formats.memory import Memory
+from models.words.render import LANGUAGES, Reader, text
 from tests.ingest.formats.making import TOPIC, message
 from tests.ingest.formats.sidecars import SAMPLES, samples_in
 
@@ -39,6 +41,8 @@ def _no_fault_of_ours(caplog: pytest.LogCaptureFixture):
 def outcome_of(payload: bytes, topic: str, memory: Memory | None = None) -> str:
     decoded = decode(message(payload, topic), memory or Memory())
     assert decoded.reason is None or decoded.reason.code != "quarantine.decoder_fault"
+    if decoded.reason is not None:
+        assert all(text(decoded.reason, Reader(language)) for language in LANGUAGES)
     line = as_line(decoded)
     line.encode()
     return json.loads(line)["outcome"]
@@ -116,3 +120,24 @@ def test_whatever_a_description_teaches_a_state_has_an_outcome(data):
     memory.learn(taught.learned)
 
     assert outcome_of(json.dumps(data.draw(VALUES)).encode(), "s", memory)
+
+
+@pytest.mark.parametrize(
+    ("payload", "topic"),
+    [
+        (b"a" + b",a=b" * 500_000 + b" x", "t"),
+        (b"a x=1\n" * 500_000, "t"),
+        (b'a x="' + b"\\" * 2_000_000, "t"),
+        (b"[" + b",".join([b'{"n":"a","v":1}'] * 200_000) + b"]", TOPIC),
+        (b'{"a_mm":[' + b"1," * 1_500_000 + b"1]}", "v1/devices/me/telemetry"),
+        (b"##0010" + b"0" * 4_000_000, "dtu"),
+        (b"a|1#" * 1_000_000, "/ul/k/d/attrs"),
+        (b"1" * 4_000_000, "rtl_433/P1/C1/rain_mm"),
+        (b" " * 4_000_000, TOPIC),
+    ],
+)
+def test_the_largest_messages_are_dealt_with_in_a_moment(payload: bytes, topic: str):
+    began_s = time.process_time()
+
+    assert outcome_of(payload, topic) == "quarantine"
+    assert time.process_time() - began_s < 5
