@@ -64,7 +64,7 @@ def blueprints() -> Iterator[Blueprint]:
     for folder in FOLDERS:
         where = Path(__file__).resolve().parent.joinpath(*folder.split(".")[1:])
         for found in sorted(pkgutil.iter_modules([str(where)]), key=lambda one: one.name):
-            if not found.ispkg:
+            if not found.ispkg and not found.name.startswith("_"):
                 module = importlib.import_module(f"{folder}.{found.name}")
                 if isinstance(getattr(module, "pages", None), Blueprint):
                     yield module.pages

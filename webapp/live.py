@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 
 from models.event import Event
 from models.pulse import state_version
-from webapp.db import db
+from models.store import Store
+from webapp.db import db, store
 from webapp.policies import signed_in
 from webapp.reader import current_reader
 from webapp.security import csrf_token
@@ -21,6 +22,7 @@ from webapp.security import csrf_token
 pages = Blueprint("live", __name__)
 View = TypeVar("View", bound=Callable)
 
+POLLED_FOR_S = 0.2
 SHARED_FOR_S = 1.0
 SHARED_AT_MOST = 256
 _TOKEN_PLACE = "\x00csrf\x00"
@@ -47,10 +49,29 @@ def live_version() -> str:
 @signed_in
 def version() -> Response:
     """Answer the poll of an open page: 304 while nothing has changed."""
-    answer = Response(live_version(), mimetype="text/plain")
+    now = _polled.version()
+    answer = Response(now, mimetype="text/plain")
     answer.headers["Cache-Control"] = "private, no-cache"
-    answer.set_etag(live_version())
+    answer.set_etag(now)
     return answer.make_conditional(request)
+
+
+class _Polled:
+    """The version as it was a moment ago: many polls in that moment read the database once."""
+
+    def __init__(self) -> None:
+        self.seen, self.until, self.lock = "", 0.0, threading.Lock()
+        self.store: Store | None = None
+
+    def version(self) -> str:
+        with self.lock:
+            if time.monotonic() >= self.until or self.store is not store():
+                self.seen, self.store = live_version(), store()
+                self.until = time.monotonic() + POLLED_FOR_S
+            return self.seen
+
+
+_polled = _Polled()
 
 
 @dataclass

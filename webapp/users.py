@@ -27,6 +27,7 @@ from webapp.db import begin_write, commit, db, site_now
 from webapp.filters import t
 from webapp.forms import again
 from webapp.policies import allow
+from webapp.sessions import forget_polls
 
 Row = TypeVar("Row")
 pages = Blueprint("users", __name__, url_prefix="/people")
@@ -53,6 +54,7 @@ def close(user_id: uuid.UUID) -> ResponseReturnValue:
     user = _find(User, user_id, "user")
     disable(db.session(), user, by=g.actor, now=site_now())
     commit()
+    forget_polls()
     flash(t("users.disabled", name=user.name or user.email), "done")
     return redirect(url_for("users.index"), 303)
 

@@ -110,19 +110,20 @@ def test_an_old_cookie_is_worth_nothing_afterwards(cast, ana, way):
     browser, thief, admin = cast.browser(), cast.browser(), cast.signed_in("admin")
     sign_in(browser)
     thief.client.set_cookie(COOKIE, cookie_of(browser))
-    assert thief.get("/profile").status_code == 200
+    assert thief.get("/profile").status_code == thief.get("/live/version").status_code == 200
 
     if way == "logout":
         browser.post("/logout")
     elif way == "disable":
         assert admin.post(f"/people/{ana.id}/disable").status_code == 303
     else:
-        fields = {"_form": "password", "old_password": PASSWORD, "password": "another long one"}
-        changed = browser.post("/profile/password", {**fields, "password_again": "another long one"})
+        new = {"password": "another long one", "password_again": "another long one"}
+        changed = browser.post("/profile/password", {"old_password": PASSWORD, **new})
         assert changed.status_code == 303
         assert browser.get("/profile").status_code == 200  # his own browser stays signed in
 
     assert thief.get("/profile").status_code == 302
+    assert thief.get("/live/version").status_code == 302
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(cast, ana):

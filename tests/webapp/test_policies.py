@@ -14,7 +14,15 @@ from models.people import ROLES, Actor, Grant
 from models.tokens import issue_token
 from tests.webapp.cast import CANARY, Browser, Cast
 from tests.webapp.examples import load_examples
-from webapp.policies import Policy, allow, check_every_route, policy_of, public, token_only, token_or
+from webapp.policies import (
+    Policy,
+    allow,
+    check_every_route,
+    policy_of,
+    public,
+    token_only,
+    token_or,
+)
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 # Its answer is to end the session in which the walk walks.

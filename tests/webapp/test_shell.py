@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +15,11 @@ from models.clock import SiteClock, machine_now
 from models.errors import Blocker, Refusal, Stale
 from models.pulse import bump
 from models.reasons import reason
-from tests.webapp.cast import Cast
 from webapp.assets import STATIC
 from webapp.db import begin_write, commit, db
 from webapp.filters import Sparkline, sparkline
 from webapp.forms import again
-from webapp.live import shared
+from webapp.live import POLLED_FOR_S, shared
 from webapp.policies import public, signed_in
 
 ROOT = STATIC.parent
@@ -227,6 +227,7 @@ def test_an_open_page_polls_one_version_and_gets_304_until_something_changes(tri
 
     same = browser.get("/live/version", headers=etag)
     browser.post("/trial/commit")
+    time.sleep(POLLED_FOR_S)  # machine time, in which polls live, is nobody's to move
     other = browser.get("/live/version", headers=etag)
 
     assert (same.status_code, same.data) == (304, b"")
