@@ -84,7 +84,7 @@ class _Base:
         """Take over the base fields of a record. Raises Unreadable."""
         self.name = record.get("bn", self.name)
         self.unit = record.get("bu", self.unit)
-        if not isinstance(self.name, str) or not isinstance(self.unit, str | None):
+        if not isinstance(self.name, str) or not (self.unit is None or isinstance(self.unit, str)):
             raise Unreadable("wrong-type")
         if "bt" in record:
             self.time = _real(record["bt"])
