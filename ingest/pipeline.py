@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ingest import alerting, rain, rollups, silence, storing
+from ingest import alerting, rain, rollups, silence, storing, watching
 from ingest.bindings import Bindings, SensorFacts
 from ingest.devices import Heard
 from ingest.formats.decode import decode
 from ingest.formats.decoded import GOOD, Decoded, Measurement, quarantined
 from ingest.formats.memory import Memory
 from ingest.judging import Found, Judges, SensorMemory, delay_of
+from ingest.lessons import Lessons
 from ingest.message import Message
 from ingest.repeats import Repeats
 from ingest.rulebook import Rulebook
@@ -31,6 +32,7 @@ from models.units import canonical_unit, quality_of, to_canonical
 log = logging.getLogger(__name__)
 
 CLOCK_TOPIC = "ridgewatch/$clock"
+LOST_TOPIC = "$ridgewatch/session-lost/"
 GONE_TOPIC = "$ridgewatch/gone/"
 BELIEVABLE = 3  # quality flags up to "questionable"
 
@@ -59,6 +61,7 @@ class Pipeline:
 
     def __init__(self, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
+        self.lessons = Lessons()
         self.repeats = Repeats()
         self.heard = Heard()
         self.rain = rain.RainMemory()
@@ -75,6 +78,10 @@ class Pipeline:
             decoded.append((message, outcome))
         return decoded
 
+    def recall(self, session: Session) -> None:
+        """Read what earlier messages taught the formats; before the first `decode`."""
+        self.lessons.recall(session, self.memory)
+
     def begin(self, session: Session) -> None:
         """Start a transaction: read the registry and the memory where they are not up to date."""
         version = registry_version(session)
@@ -90,6 +97,7 @@ class Pipeline:
         batch = Batch(found=judges.adopted)
         judges.adopted = []
         for message, outcome in decoded:
+            self.lessons.note(outcome.learned)
             self._take_one(session, judges, batch, message, outcome)
         storing.insert_readings(session, batch.rows)
         storing.quarantine(session, batch.refused)
@@ -108,13 +116,15 @@ class Pipeline:
         """Let time itself speak: silence, delays that ripen, windows that run empty."""
         judges = self._at_work()
         now_ms = to_ms(now)
-        found = list(judges.tick(now_ms, listening_since_ms))
+        found = [*judges.adopted, *judges.tick(now_ms, listening_since_ms)]
+        judges.adopted = []
         silence.notice(session, judges, now, listening_since_ms)
         alerting.write(session, found, now)
         rain.tick(session, self.rain, judges, now)
 
     def flush(self, session: Session, now: datetime) -> None:
         """Write what the batches and ticks of this transaction remember; then commit."""
+        self.lessons.save(session)
         self.heard.write(session, now)
         self.rain.save(session)
         if self.judges is not None:
@@ -142,6 +152,10 @@ class Pipeline:
     ) -> None:
         if message.topic == CLOCK_TOPIC:
             self._take_watermark(batch, message)
+            return
+        if message.topic.startswith(LOST_TOPIC):
+            client = message.topic.removeprefix(LOST_TOPIC)
+            watching.lose_session(session, client, from_ms(message.received_ms))
             return
         for device in (*outcome.gone, *self._gone(message)):
             silence.gone(judges, device, message.received_ms)

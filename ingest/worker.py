@@ -105,6 +105,7 @@ class Worker:
         """Read the clock row."""
         with self.store.reading() as session:
             self._read_clock(session)
+            self.pipeline.recall(session)
 
     def _commit(self, decoded: Sequence[tuple[Message, Decoded]]) -> None:
         """Commit a batch; where a row can't be stored, halve until the one culprit stands alone."""
@@ -160,12 +161,19 @@ class Worker:
             quarantine(session, [(message, quarantined("could-not-be-stored"))])
 
     def _read_clock(self, session: Session) -> None:
-        self.time.row = site_clock(session)
+        before, self.time.row = self.time.row, site_clock(session)
+        if self.listening_since_ms is not None and _mode(before) != _mode(self.time.row):
+            # A simulator leads now, in its own year: minutes and silence count from there.
+            self.ticked_until, self.listening_since_ms = None, self.time.now_ms()
 
     def _beat(self) -> None:
         with self.store.writing() as session:
             self._read_clock(session)
             beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
+
+
+def _mode(row: SiteClock | None) -> str:
+    return "real" if row is None else row.mode
 
 
 def _minute(at: datetime) -> datetime:

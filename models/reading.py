@@ -122,6 +122,15 @@ class Channel(Base):
     claimed: Mapped[bool] = mapped_column(default=False, index=True)
 
 
+class FormatFact(Base):
+    """What a message taught that later ones need to be read: births, aliases, descriptions."""
+
+    __tablename__ = "format_fact"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fact: Mapped[dict[str, Any]]  # {"is": the fact}, which may be any JSON value
+
+
 class WaitingReading(Base):
     """A reading of an unclaimed channel; kept for 30 days and loaded when it is claimed."""
 

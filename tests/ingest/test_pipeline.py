@@ -1,5 +1,6 @@
 """What the pipeline promises: each message once, each verdict once, nothing false or lost."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -298,3 +299,23 @@ def test_a_retired_sensor_lets_go_of_what_a_combination_still_held(store: Store)
     house.tick(NOW + 3 * HOUR)
 
     assert [alert.rule_code for alert in house.alerts() if alert.active] == []
+
+
+def test_what_a_birth_taught_outlives_a_restart(house: House) -> None:
+    config = {
+        "state_topic": "garden/rain",
+        "unit_of_measurement": "mm",
+        "device_class": "precipitation",
+        "unique_id": "garden-rain",
+        "device": {"identifiers": ["garden"]},
+    }
+    topic = "homeassistant/sensor/garden/rain/config"
+    house.feed(Message(topic, json.dumps(config).encode(), to_ms(NOW), retain=True))
+    house.pipeline = Pipeline()
+    with house.store.reading() as session:
+        house.pipeline.recall(session)
+
+    house.feed(Message("garden/rain", b"3.2", to_ms(NOW + MINUTE)))
+
+    with house.store.reading() as session:
+        assert [one.last_value for one in session.scalars(select(Channel))] == [3.2]

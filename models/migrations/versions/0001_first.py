@@ -67,6 +67,21 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_device_key')),
     sa.UniqueConstraint('name', name=op.f('uq_device_key_name'))
     )
+    op.create_table('first_answer',
+    sa.Column('call', sa.String(), nullable=False),
+    sa.Column('content', sa.String(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=False),
+    sa.Column('headers', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('body', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('call', name=op.f('pk_first_answer'))
+    )
+    op.create_index(op.f('ix_first_answer_at'), 'first_answer', ['at'], unique=False)
+    op.create_table('format_fact',
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('fact', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.PrimaryKeyConstraint('key', name=op.f('pk_format_fact'))
+    )
     op.create_table('heartbeat',
     sa.Column('role', sa.String(), nullable=False),
     sa.Column('beat_at', sa.DateTime(timezone=True), nullable=False),
