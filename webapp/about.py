@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 from types import SimpleNamespace as Part
+from urllib.parse import quote
 
 from flask import Blueprint, render_template
 
@@ -39,6 +40,36 @@ def style() -> str:
             Part(name="lift", label=t("style.lift"), why_not=t("style.blocker_silent")),
         ],
     )
+
+
+@pages.get("/style/phone")
+@signed_in
+def phone() -> str:
+    """Show the components of a contractor's page."""
+    before, after = (
+        Part(src=_picture(ground), href="#photos-h", alt=t(word), caption=t(word), kind="", state="")
+        for ground, word in (("8a8478", "photo.before"), ("b9b09a", "photo.after"))
+    )
+    waiting = Part(**{**vars(after), "state": "wait", "caption": t("photo.waiting")})
+    failed = Part(**{**vars(before), "state": "failed", "caption": t("photo.failed")})
+    return render_template(
+        "about/phone.html",
+        now=site_now(),
+        drawing=HALL,
+        pins=_pins(),
+        before=before,
+        after=after,
+        gallery=[before, waiting, failed],
+    )
+
+
+def _picture(ground: str) -> str:
+    """Return a small picture of a cracked wall, drawn on the spot."""
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 48"><rect width="64" height="48" '
+        f'fill="#{ground}"/><path d="M34 0l-3 12 5 9-6 14 3 13" fill="none" stroke="#222"/></svg>'
+    )
+    return "data:image/svg+xml," + quote(svg)
 
 
 def _pins() -> list[Part]:

@@ -61,11 +61,12 @@ def test_every_component_is_accessible_and_fits(people, cast, origin, device, th
     let_in(page, cast, origin)
 
     for language in ("zh", "en"):
-        page.goto(f"{origin}/about/style?lang={language}")
-        expect(page.locator(".u-over")).to_be_visible()
-        assert violations(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        assert page.evaluate(SMALL_TARGETS) == []
+        for path, shown in (("/about/style", ".u-over"), ("/about/style/phone", ".actbar")):
+            page.goto(f"{origin}{path}?lang={language}")
+            expect(page.locator(shown)).to_be_visible()
+            assert violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            assert page.evaluate(SMALL_TARGETS) == []
 
 
 SMALL_TARGETS = """() => [...document.querySelectorAll('a,button,input,summary')].filter(e => {
