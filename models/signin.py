@@ -64,9 +64,7 @@ def note_attempt(session: Session, account: str, address: str, now: datetime) ->
 def forget_attempts(session: Session, account: str, address: str) -> None:
     """Forget an account's failed attempts from an address, after the right password."""
     session.execute(
-        delete(LoginAttempt).where(
-            LoginAttempt.account == account, LoginAttempt.address == address
-        )
+        delete(LoginAttempt).where(LoginAttempt.account == account, LoginAttempt.address == address)
     )
 
 

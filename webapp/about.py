@@ -47,7 +47,9 @@ def style() -> str:
 def phone() -> str:
     """Show the components of a contractor's page."""
     before, after = (
-        Part(src=_picture(ground), href="#photos-h", alt=t(word), caption=t(word), kind="", state="")
+        Part(
+            src=_picture(ground), href="#photos-h", alt=t(word), caption=t(word), kind="", state=""
+        )
         for ground, word in (("8a8478", "photo.before"), ("b9b09a", "photo.after"))
     )
     waiting = Part(**{**vars(after), "state": "wait", "caption": t("photo.waiting")})
@@ -87,8 +89,11 @@ def _chart(end: int) -> dict[str, object]:
     chance = random.Random(7)
     hours = list(range(end - 30 * 86_400, end + 1, 3600))
     values = [_crack(i, len(hours), chance) for i in range(len(hours))]
-    rain = [[at, round(abs(chance.gauss(0, 1)) * (9 if i > 660 else 1.5), 1)]
-            for i, at in enumerate(hours) if i % 24 == 12]
+    rain = [
+        [at, round(abs(chance.gauss(0, 1)) * (9 if i > 660 else 1.5), 1)]
+        for i, at in enumerate(hours)
+        if i % 24 == 12
+    ]
     return {
         "t": hours,
         "v": values,

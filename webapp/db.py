@@ -21,16 +21,12 @@ class PageSession(StoreSession, BoundSession):
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy on the engine that the store has opened by its own rules."""
 
-    def _make_engine(
-        self, bind_key: str | None, options: dict[str, Any], app: Flask
-    ) -> Engine:
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         store: Store = app.extensions["store"]
         return store.engine
 
 
-db = Database(
-    model_class=Base, session_options={"class_": PageSession, "expire_on_commit": False}
-)
+db = Database(model_class=Base, session_options={"class_": PageSession, "expire_on_commit": False})
 
 
 def connect(app: Flask, store: Store) -> None:

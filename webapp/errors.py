@@ -74,8 +74,11 @@ def login_again(kept: Again | None) -> str:
     there = request.referrer or ""
     back = there.removeprefix(request.host_url.rstrip("/")) if kept is None else ""
     return render_template(
-        "people/login.html", kept=kept, message=sentence(reason("error.session_over")),
-        next=safe_next(back), email="",
+        "people/login.html",
+        kept=kept,
+        message=sentence(reason("error.session_over")),
+        next=safe_next(back),
+        email="",
     )
 
 
@@ -113,7 +116,10 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
 def fault(error: Exception) -> ResponseReturnValue:
     """Answer our own fault: log it under the number that the person is told."""
     current_app.logger.error(
-        "fault request=%s method=%s path=%s", g.get("request_id"), request.method, request.path,
+        "fault request=%s method=%s path=%s",
+        g.get("request_id"),
+        request.method,
+        request.path,
         exc_info=error,
     )
     rollback()

@@ -112,8 +112,10 @@ def left(deadline: datetime) -> str:
     seconds = int((deadline - site_now()).total_seconds())
     hours, rest = divmod(abs(seconds), 3600)
     minutes, seconds_left = divmod(rest, 60)
-    clock_face = f"{hours}:{minutes:02d}:{seconds_left:02d}" if hours else (
-        f"{minutes:02d}:{seconds_left:02d}"
+    clock_face = (
+        f"{hours}:{minutes:02d}:{seconds_left:02d}"
+        if hours
+        else (f"{minutes:02d}:{seconds_left:02d}")
     )
     return clock_face if seconds >= 0 else f"−{clock_face}"
 

@@ -159,9 +159,7 @@ def join(token: str) -> ResponseReturnValue:
     password_hash = _new_password(found.email, name) if new else None
     begin_write()
     found = find_invitation(db.session(), token, machine_now())
-    joined = accept(
-        db.session(), found, name=name, password_hash=password_hash, now=site_now()
-    )
+    joined = accept(db.session(), found, name=name, password_hash=password_hash, now=site_now())
     if new:  # one who has a password signs in with it
         sign_in(joined)
     commit()
