@@ -18,6 +18,8 @@ from ingest import housekeeping, watching
 from ingest.email import Email
 from ingest.falling_due import Turn
 from ingest.outbox import Channel, Outbox
+from ingest.resuming import resume_clock
+from ingest.story import Story
 from ingest.webhook import WebhookChannel
 from models.clock import TICK, machine_now, site_clock, site_now
 from models.heartbeat import Heartbeat, beat
@@ -38,6 +40,7 @@ CATCHES_UP = timedelta(hours=1)
 
 def run(settings: Settings, store: Store, stop: Event) -> None:
     """Turn until told to stop. Of several clocks one works, and the others stand by."""
+    resume_clock(store)
     clock = Clock(settings, store)
     # A plain waker: a missed, doubled or late call changes nothing, since what is due is read
     # from the database. Its defaults would drop late calls and pile up slow ones.
@@ -93,9 +96,12 @@ class Clock:
         self._outbox = Outbox(self.store, channels, self.settings.public_url)
         self._turn = Turn()
         self._watch = watching.Watch(("ingest",))
+        self._story = Story(modes=("running",))  # a led clock is steered by who leads it
 
     def turn(self) -> None:
         """Let the minutes up to now pass, one after the other, and say how far they have."""
+        if self._working:
+            self._story(self.store)
         while self._minutes():
             continue
 
@@ -171,5 +177,5 @@ def _first_minute(session: Session, done: datetime | None, now: datetime) -> dat
     if done is None or done > minute:
         return minute - TICK
     row = site_clock(session)
-    led = row is not None and row.mode == "led"
-    return done if led or now - done <= CATCHES_UP else minute - TICK
+    made_up = row is not None and row.mode != "real"
+    return done if made_up or now - done <= CATCHES_UP else minute - TICK

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from time import monotonic, sleep
 
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from ingest.inbox import Inbox
 from ingest.keys import StoredKeys
 from ingest.message import Source
 from ingest.receiver.listener import Receiver
+from ingest.resuming import resume_clock
 from ingest.subscriber import Subscriber
 from ingest.watching import Watch, tell, untold
 from ingest.work_role import Work
@@ -31,11 +33,13 @@ log = logging.getLogger(__name__)
 
 INBOX_LIMIT = 20_000
 WATCH_EVERY_S, JOBS_EVERY_S = 5.0, 0.5
+CONNECTS_WITHIN_S = 5.0
 CLIENT_ID = "ridgewatch-ingest"
 
 
 def run(settings: Settings, store: Store, stop: Event) -> None:
     """Take messages in until told to stop. Raises Refusal where the address is taken."""
+    resume_clock(store)
     time = SiteTime()
     inbox = Inbox(INBOX_LIMIT)
     worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set)
@@ -105,7 +109,15 @@ def _subscriber(settings: Settings, inbox: Inbox, time: SiteTime, zone: str) -> 
         state_dir=settings.data_dir,
     )
     subscriber.start()
+    _wait_until(lambda: subscriber.connected, CONNECTS_WITHIN_S)
     return subscriber
+
+
+def _wait_until(question: Callable[[], bool], within_s: float) -> None:
+    """A broker keeps nothing for a session that was never there: be subscribed before we say so."""
+    until_s = monotonic() + within_s
+    while not question() and monotonic() < until_s:
+        sleep(0.05)
 
 
 def _common_timezone(store: Store) -> str:

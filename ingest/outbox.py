@@ -113,7 +113,8 @@ class Outbox:
             return
         notice.failure = failed.reason.to_json()
         over = failed.permanent or waited_until(notice.attempts) > TRIES_FOR
-        log.warning(
+        log.log(
+            logging.INFO if failed.permanent else logging.WARNING,
             "notice=%s channel=%s attempt=%d failed=%s over=%d",
             notice.key,
             notice.channel,

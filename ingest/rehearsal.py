@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session, joinedload
 from ingest.falling_due import Turn
 from ingest.message import Message
 from ingest.virtual import Runner
+from models.channels import Source, sources
 from models.clock import HeldClock
 from models.happenings import Row, rows
 from models.inspection import ITEMS, hand_over, move, sign_erected
 from models.people import Actor, Grant, User, machine
 from models.registry import Site, Zone
-from models.registry_file.load import load
+from models.registry_file.load import load, load_text
 from models.registry_file.sensors import BEGINNING
 from models.scaffold import plan_scaffold
 from models.sensor import Sensor
@@ -78,6 +79,19 @@ class Rehearsal:
         runner.run(messages, self.until)
         with store.reading() as session:
             return rows(session)
+
+
+def registered(text: bytes) -> dict[str, Source]:
+    """Return the source of each sensor of a registry file. Raises BadInput with its faults."""
+    with tempfile.TemporaryDirectory(prefix="ridgewatch-registry-") as folder:
+        store = Store(sqlite_url(Path(folder) / "registry.db"), Path(folder), durable=False)
+        try:
+            with store.writing() as session:
+                METADATA.create_all(session.connection())
+                load_text(session, text, by=SYSTEM, now=BEGINNING)
+                return sources(session)
+        finally:
+            store.close()
 
 
 class _Turns:

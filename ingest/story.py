@@ -30,6 +30,7 @@ class Story:
     """
 
     goes_on: bool = False
+    modes: tuple[str, ...] = ("led",)
     _since_event: int | None = None
     _stopped_s: float | None = None
 
@@ -49,7 +50,7 @@ class Story:
     def _change(self, session: Session) -> float | None:
         """Return the speed to change to, None to leave it."""
         row = site_clock(session)
-        if row is None:
+        if row is None or row.mode not in self.modes:
             return None
         newest = session.scalar(select(func.max(Event.number))) or 0
         if self._since_event is None:

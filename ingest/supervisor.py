@@ -10,8 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
+from typing import IO
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class Program:
     env: Mapping[str, str] = field(default_factory=dict)
     for_ever: bool = True
     refused: tuple[int, ...] = (2,)  # bad settings: starting again would not help
+    log: Path | None = None  # None: says what it says where we do
 
 
 @dataclass
@@ -68,11 +72,15 @@ class Supervisor:
         A child that refuses its settings ends everything: it has said what is wrong.
         """
         while not stop.wait(LOOKS_EVERY_S):
-            for child in self._children:
-                code = self._look_after(child)
-                if code is not None:
-                    return code
+            code = self.look_after()
+            if code is not None:
+                return code
         return 0
+
+    def look_after(self) -> int | None:
+        """Start again what has ended; return the code of a child that refused, else None."""
+        codes = [self._look_after(child) for child in self._children]
+        return next((code for code in codes if code is not None), None)
 
     def stop(self) -> None:
         """Ask all to stop, the last started first; end what has not stopped in time."""
@@ -98,14 +106,17 @@ class Supervisor:
         return None
 
     def _start(self, child: _Child) -> None:
-        child.process = subprocess.Popen(
-            child.program.argv,
-            env={**os.environ, **child.program.env},
-            stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
-            # Ctrl-C is for the supervisor; the children are asked by it, in order.
-            process_group=0,
-        )
+        with _output(child.program.log) as output:
+            child.process = subprocess.Popen(
+                child.program.argv,
+                env={**os.environ, **child.program.env},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=_die_with_parent,
+                # Ctrl-C is for the supervisor; the children are asked by it, in order.
+                process_group=0,
+            )
         child.started_s = time.monotonic()
 
     def _look_after(self, child: _Child) -> int | None:
@@ -135,9 +146,15 @@ class Supervisor:
         return None
 
 
-def own(name: str, *more: str, env: Mapping[str, str] | None = None) -> Program:
+def own(
+    name: str, *more: str, env: Mapping[str, str] | None = None, log: Path | None = None
+) -> Program:
     """Return one of our own commands as a child."""
-    return Program(name, (sys.executable, "-m", "webapp", name, *more), env or {})
+    return Program(name, (sys.executable, "-m", "webapp", name, *more), env or {}, log=log)
+
+
+def _output(log: Path | None) -> AbstractContextManager[IO[bytes] | None]:
+    return nullcontext() if log is None else log.open("ab")
 
 
 def _is_running(child: _Child) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from models.alert import Alert, rank
@@ -141,7 +141,7 @@ def recipients(
 
 
 def _on_duty(session: Session, site_id: uuid.UUID | None, now: datetime) -> list[User]:
-    here = DutyShift.site_id.is_(None)
+    here: ColumnElement[bool] = DutyShift.site_id.is_(None)
     if site_id is not None:
         here = or_(here, DutyShift.site_id == site_id)
     shifts = session.scalars(

@@ -74,6 +74,18 @@ class Settings:
     mail_from: str = MAIL_FROM
     webhook_private: bool = False  # may a webhook's address be on a private network?
 
+    @property
+    def broker_url(self) -> str | None:
+        """The address of the broker, where there is one."""
+        return None if self.mqtt is None else self.mqtt.url("mqtt")
+
+    @property
+    def publish_url(self) -> str:
+        """Where simulator and replay publish: the receiver on this machine, else the broker."""
+        if self.receives or self.mqtt is None:
+            return f"mqtt://{self.mqtt_listen}"
+        return self.mqtt.url("mqtt")
+
     @classmethod
     def read(
         cls, environ: Mapping[str, str], *, demo: bool = False, secret_needed: bool = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -52,6 +52,15 @@ class Remote:
     tls: bool = False
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+
+    def url(self, scheme: str) -> str:
+        """Return it as a URL again: `mqtt` gives `mqtt://…`, or `mqtts://…` with TLS."""
+        user = "" if self.username is None else quote(self.username, safe="")
+        secret = "" if self.password is None else ":" + quote(self.password, safe="")
+        at = "@" if user or secret else ""
+        return (
+            f"{scheme}{'s' if self.tls else ''}://{user}{secret}{at}{Address(self.host, self.port)}"
+        )
 
 
 def is_loopback(host: str) -> bool:

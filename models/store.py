@@ -115,7 +115,7 @@ def open_engine(url: str, data_dir: Path, *, durable: bool = True) -> Engine:
     """Return an engine whose transactions are read-only unless begun by `begin_write`."""
     if url.startswith("sqlite"):
         data_dir.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(
+        engine: Engine = create_engine(
             url,
             pool_size=32,
             max_overflow=32,

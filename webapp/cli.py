@@ -64,8 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    for chatty in ("alembic", "apscheduler", "httpx"):  # they tell of every look, not of events
+    for chatty in ("alembic", "httpx", "httpcore"):  # they tell of every look, not of events
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It warns of every call that waits for the one before; ours are made for that.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     sys.exit(run(arguments))
 
 

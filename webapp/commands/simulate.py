@@ -96,12 +96,9 @@ def _publish(settings: "Settings", scenario: "Scenario", seed: int, pace: Any) -
     from sensors_sim.publisher import Ahead, Publisher, run
     from sensors_sim.stream import packets
 
-    listen = settings.mqtt_listen
-    broker = _url(settings)
-    receiver = f"mqtt://{listen}" if settings.receives else broker
-    assert receiver is not None
+    broker = settings.broker_url if settings.receives else None
     try:
-        publisher = Publisher(receiver, broker if settings.receives else None)
+        publisher = Publisher(settings.publish_url, broker)
         ahead = Ahead(packets(scenario, seed, since_ms=pace.at_ms))
         try:
             run(publisher, ahead, pace)
@@ -109,16 +106,3 @@ def _publish(settings: "Settings", scenario: "Scenario", seed: int, pace: Any) -
             publisher.close()
     except (BadAddress, Refused) as fault:
         raise Refusal(Reason(fault.code, fault.values)) from None
-
-
-def _url(settings: "Settings") -> str | None:
-    from urllib.parse import quote
-
-    remote = settings.mqtt
-    if remote is None:
-        return None
-    user = "" if remote.username is None else quote(remote.username, safe="")
-    secret = "" if remote.password is None else ":" + quote(remote.password, safe="")
-    at = "@" if user or secret else ""
-    host = f"[{remote.host}]" if ":" in remote.host else remote.host
-    return f"mqtt{'s' if remote.tls else ''}://{user}{secret}{at}{host}:{remote.port}"

@@ -6,8 +6,16 @@ THREADS = 16
 
 
 @click.command()
-@click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True)
-@click.option("--threads", type=click.IntRange(2, 256), default=THREADS, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Processes."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(2, 256),
+    default=THREADS,
+    show_default=True,
+    help="Requests that a process answers at once.",
+)
 def command(workers: int, threads: int) -> None:
     """Serve the pages on RIDGEWATCH_HOST and RIDGEWATCH_PORT.
 
