@@ -1,0 +1,317 @@
+"""Reads a sensor's past as a chart draws it: few enough points, gaps as gaps, rain beside it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models.bars import BELIEVABLE, is_rain
+from models.reading import DAY_S, HOUR_S, Reading, Rollup
+from models.readings import Correction
+from models.rules.rain import Gauge, mm_of
+from models.sensor import Sensor
+from models.times import to_ms
+
+MOST_POINTS = 1000
+MOST_COARSE = 400
+MOST_RAW = 1500
+HOUR_MS = HOUR_S * 1000
+# A gap is drawn where nothing was heard for three intervals: then a sensor counts as silent.
+GAP_INTERVALS = 3
+RAIN_BY_HOUR_UP_TO = timedelta(days=14)
+
+
+class Spot(NamedTuple):
+    """A point: an instant in ms, the value, and its extremes; None is a gap."""
+
+    at_ms: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the chart draws of a sensor."""
+
+    spots: Sequence[Spot]
+    has_band: bool
+
+    def to_json(self) -> dict[str, list]:
+        """Return seconds and values, as static/js/evidence.js wants them."""
+        found: dict[str, list] = {
+            "t": [spot.at_ms / 1000 for spot in self.spots],
+            "v": [_short(spot.value) for spot in self.spots],
+        }
+        if self.has_band:
+            found["min"] = [_short(spot.low) for spot in self.spots]
+            found["max"] = [_short(spot.high) for spot in self.spots]
+        return found
+
+
+def line(
+    session: Session,
+    sensor: Sensor,
+    since: datetime,
+    until: datetime,
+    *,
+    rain_hours: int = 24,
+    coarse: bool = False,
+) -> Line:
+    """Return a stretch: raw where it is short, else hours put together by their extremes.
+
+    A rain gauge is drawn as the sum of the last `rain_hours`, which is what its rules judge.
+    """
+    if is_rain(sensor.quantity):
+        return _rain_line(session, sensor, since, until, rain_hours, coarse)
+    span_s = (until - since).total_seconds()
+    if not coarse and span_s / max(sensor.interval_s, 1) <= MOST_RAW:
+        found = raw_spots(session, sensor, since, until)
+        if found:
+            return Line(with_gaps(found, sensor.interval_s * 1000 * GAP_INTERVALS), False)
+    hours = hour_spots(session, sensor, since, until)
+    most = MOST_COARSE if coarse else MOST_POINTS
+    return Line(buckets(hours, since, until, most), True)
+
+
+def joined(coarse: Line, fine: Line) -> Line:
+    """Return the coarse past up to where the fine line begins, and then the fine one."""
+    if not fine.spots:
+        return coarse
+    first = fine.spots[0].at_ms
+    earlier = [spot for spot in coarse.spots if spot.at_ms < first]
+    return Line([*earlier, *fine.spots], coarse.has_band or fine.has_band)
+
+
+def raw_spots(
+    session: Session, sensor: Sensor, since: datetime, until: datetime
+) -> list[Spot]:
+    """Return the readings themselves; what can't be believed is left out. One query."""
+    correct = Correction(sensor.epochs)
+    rows = session.execute(
+        select(Reading.at_ms, Reading.value)
+        .where(
+            Reading.sensor == sensor.key,
+            Reading.at_ms > to_ms(since),
+            Reading.at_ms <= to_ms(until),
+            Reading.quality <= BELIEVABLE,
+            Reading.value.is_not(None),
+        )
+        .order_by(Reading.at_ms)
+    )
+    found = []
+    for at_ms, value in rows:
+        right = correct(at_ms, value)
+        found.append(Spot(at_ms, right, right, right))
+    return found
+
+
+def hour_spots(
+    session: Session, sensor: Sensor, since: datetime, until: datetime, span_s: int = HOUR_S
+) -> list[Spot]:
+    """Return hours (or days) by the middle of each, corrected. One query."""
+    rows = session.execute(
+        select(Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max)
+        .where(
+            Rollup.sensor == sensor.key,
+            Rollup.span_s == span_s,
+            Rollup.end_ms > to_ms(since),
+            Rollup.end_ms <= to_ms(until),
+        )
+        .order_by(Rollup.end_ms)
+    )
+    if is_rain(sensor.quantity):
+        return [Spot(end_ms, value, low, high) for end_ms, value, low, high in rows]
+    correct = Correction(sensor.epochs)
+    half = span_s * 500
+    return [
+        Spot(end - half, correct(end, value), correct(end, low), correct(end, high))
+        for end, value, low, high in rows
+    ]
+
+
+def with_gaps(spots: Sequence[Spot], most_ms: int) -> list[Spot]:
+    """Put a gap wherever two points lie further apart than `most_ms`."""
+    found: list[Spot] = []
+    for spot in spots:
+        if found and found[-1].value is not None and spot.at_ms - found[-1].at_ms > most_ms:
+            found.append(Spot(found[-1].at_ms + most_ms // 2, None, None, None))
+        found.append(spot)
+    return found
+
+
+def buckets(
+    spots: Sequence[Spot], since: datetime, until: datetime, most: int = MOST_POINTS
+) -> list[Spot]:
+    """Put hours together so that at most `most` remain; an empty stretch is a gap."""
+    start_ms, span_ms = to_ms(since), to_ms(until) - to_ms(since)
+    width_ms = max(HOUR_MS, -(-span_ms // most))
+    inside: dict[int, list[Spot]] = {}
+    for spot in spots:
+        if spot.value is not None:
+            inside.setdefault((spot.at_ms - start_ms) // width_ms, []).append(spot)
+    found = [_together(found) for _, found in sorted(inside.items())]
+    return with_gaps(found, max(2 * width_ms, GAP_INTERVALS * HOUR_MS))
+
+
+def _together(spots: Sequence[Spot]) -> Spot:
+    values = [spot.value for spot in spots if spot.value is not None]
+    lows = [spot.low for spot in spots if spot.low is not None]
+    highs = [spot.high for spot in spots if spot.high is not None]
+    middle = spots[len(spots) // 2].at_ms
+    return Spot(middle, sum(values) / len(values), min(lows), max(highs))
+
+
+def _rain_line(
+    session: Session, gauge: Sensor, since: datetime, until: datetime, hours: int, coarse: bool
+) -> Line:
+    bars = rain_hours(session, gauge, since - timedelta(hours=hours), until)
+    ends = [end_ms for end_ms, _ in bars]
+    total, totals = 0.0, [0.0]
+    for _, mm in bars:
+        total += mm
+        totals.append(total)
+    spots = []
+    for index, end_ms in enumerate(ends):
+        if end_ms <= to_ms(since):
+            continue
+        first = bisect_right(ends, end_ms - hours * HOUR_MS)
+        mm = totals[index + 1] - totals[first]
+        spots.append(Spot(end_ms, mm, mm, mm))
+    if coarse or len(spots) > MOST_POINTS:
+        return Line(buckets(spots, since, until, MOST_COARSE if coarse else MOST_POINTS), True)
+    return Line(with_gaps(spots, GAP_INTERVALS * HOUR_MS), False)
+
+
+def rain_hours(
+    session: Session, gauge: Sensor, since: datetime, until: datetime
+) -> list[tuple[int, float]]:
+    """Return (end of the hour, mm), with the hour that is growing. Two queries at most."""
+    found = [
+        (spot.at_ms, spot.value or 0.0)
+        for spot in hour_spots(session, gauge, since, until)
+        if spot.value is not None
+    ]
+    last_ms = found[-1][0] if found else to_ms(since)
+    if to_ms(until) - last_ms > 2 * HOUR_MS:
+        return found
+    growing = _growing(session, gauge, last_ms, to_ms(until))
+    return found if growing is None else [*found, (last_ms + HOUR_MS, growing)]
+
+
+def _growing(session: Session, gauge: Sensor, since_ms: int, until_ms: int) -> float | None:
+    rows = session.execute(
+        select(Reading.at_ms, Reading.value)
+        .where(
+            Reading.sensor == gauge.key,
+            Reading.at_ms > since_ms - HOUR_MS,
+            Reading.at_ms <= until_ms,
+            Reading.quality <= BELIEVABLE,
+            Reading.value.is_not(None),
+        )
+        .order_by(Reading.at_ms)
+    )
+    reader = Gauge(counter=gauge.quantity == "rain_total")
+    fallen, heard = 0, False
+    for at_ms, value in rows:
+        credit = reader.read(at_ms, value)
+        if at_ms > since_ms:
+            heard = True
+            fallen += credit.um if credit else 0
+    return mm_of(fallen) if heard else None
+
+
+def rain_bars(
+    session: Session, gauge: Sensor | None, since: datetime, until: datetime
+) -> tuple[list[list[float]], int]:
+    """Return ([middle in seconds, mm], width in seconds): hours where short, else days."""
+    if gauge is None:
+        return [], HOUR_S
+    if until - since <= RAIN_BY_HOUR_UP_TO:
+        hours = rain_hours(session, gauge, since, until)
+        return [[end_ms / 1000 - HOUR_S / 2, _mm(mm)] for end_ms, mm in hours if mm], HOUR_S
+    days = hour_spots(session, gauge, since, until, DAY_S)
+    bars = [[one.at_ms / 1000 - DAY_S / 2, _mm(one.value)] for one in days if one.value]
+    return bars, DAY_S
+
+
+def gauge_for(sensors: Iterable[Sensor], sensor: Sensor) -> Sensor | None:
+    """Return the rain gauge that tells the weather at a sensor: its site's, serving it if any."""
+    here = [
+        one
+        for one in sensors
+        if is_rain(one.quantity) and one.site_id == sensor.site_id and one.retired_at is None
+    ]
+    serving = [one for one in here if one.serves]
+    return next(iter(serving or here), None)
+
+
+def changes(
+    session: Session, sensor: Sensor, now: datetime, days: int = 365
+) -> list[float]:
+    """Return by how much each day's mean differed from the day before, without sign, sorted."""
+    spots = hour_spots(session, sensor, now - timedelta(days=days), now, DAY_S)
+    pairs = zip(spots, spots[1:], strict=False)
+    return sorted(
+        abs(after.value - before.value)
+        for before, after in pairs
+        if before.value is not None
+        and after.value is not None
+        and after.at_ms - before.at_ms < 36 * HOUR_MS
+    )
+
+
+def usual(found: Sequence[float]) -> float | None:
+    """Return what 95 of 100 days stay below; None where there are too few to say."""
+    return found[int(len(found) * 0.95)] if len(found) >= 30 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good the last day's readings were."""
+
+    flags: dict[int, int]
+    late: int
+    expected: int
+
+    @property
+    def count(self) -> int:
+        """How many readings there were."""
+        return sum(self.flags.values())
+
+    @property
+    def good(self) -> int:
+        """How many of them can be believed."""
+        return sum(n for flag, n in self.flags.items() if flag <= BELIEVABLE)
+
+
+def quality(session: Session, sensor: Sensor, now: datetime, hours: int = 24) -> Quality:
+    """Count the flags of the last hours; one query."""
+    rows = session.execute(
+        select(Reading.quality, func.count(), func.count(Reading.arrived_ms))
+        .where(
+            Reading.sensor == sensor.key,
+            Reading.at_ms > to_ms(now - timedelta(hours=hours)),
+            Reading.at_ms <= to_ms(now),
+        )
+        .group_by(Reading.quality)
+    ).all()
+    return Quality(
+        {flag: count for flag, count, _ in rows},
+        sum(late for _, _, late in rows),
+        round(hours * 3600 / max(sensor.interval_s, 1)),
+    )
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _mm(value: float | None) -> float:
+    return round(value or 0.0, 2)

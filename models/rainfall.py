@@ -1,0 +1,82 @@
+"""How much rain fell at a site in the last hours, told by its gauges; unknown stays unknown."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.bars import BELIEVABLE, is_rain
+from models.reading import Reading
+from models.rules.rain import Gauge, grade, mm_of
+from models.sensor import Sensor
+from models.times import to_ms
+
+# A gauge that reports hourly has its last total before the window within this.
+BEFORE = timedelta(hours=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Rainfall:
+    """Millimetres of the gauge that caught most; None where no gauge reported."""
+
+    mm: float | None
+    gauge: str
+    hours: int
+
+    @property
+    def grade(self) -> str | None:
+        """The class of GB/T 28592 by 12 or 24 hours."""
+        if self.mm is None or self.hours not in (12, 24):
+            return None
+        return grade(self.mm, self.hours)
+
+
+def rainfall(
+    session: Session, sensors: Sequence[Sensor], now: datetime, hours: int = 24
+) -> dict[uuid.UUID, Rainfall]:
+    """Return the rain of `(now − hours, now]` by site; one query for all gauges."""
+    gauges = {s.key: s for s in sensors if is_rain(s.quantity) and s.retired_at is None}
+    since_ms = to_ms(now - timedelta(hours=hours))
+    rows = session.execute(
+        select(Reading.sensor, Reading.at_ms, Reading.value)
+        .where(
+            Reading.sensor.in_(list(gauges)),
+            Reading.at_ms > since_ms - to_ms_span(BEFORE),
+            Reading.at_ms <= to_ms(now),
+            Reading.quality <= BELIEVABLE,
+            Reading.value.is_not(None),
+        )
+        .order_by(Reading.sensor, Reading.at_ms)
+    )
+    caught: dict[int, int] = {}
+    readers: dict[int, Gauge] = {}
+    for key, at_ms, value in rows:
+        reader = readers.get(key)
+        if reader is None:
+            reader = readers[key] = Gauge(counter=gauges[key].quantity == "rain_total")
+        credit = reader.read(at_ms, value)
+        if at_ms > since_ms:
+            caught[key] = caught.get(key, 0) + (credit.um if credit else 0)
+    return _by_site(gauges, caught, hours)
+
+
+def to_ms_span(span: timedelta) -> int:
+    """Return a span in whole milliseconds."""
+    return span // timedelta(milliseconds=1)
+
+
+def _by_site(
+    gauges: dict[int, Sensor], caught: dict[int, int], hours: int
+) -> dict[uuid.UUID, Rainfall]:
+    found: dict[uuid.UUID, Rainfall] = {}
+    for key, gauge in gauges.items():
+        mm = mm_of(caught[key]) if key in caught else None
+        known = found.get(gauge.site_id)
+        if known is None or (mm is not None and (known.mm is None or mm > known.mm)):
+            found[gauge.site_id] = Rainfall(mm, gauge.code, hours)
+    return found

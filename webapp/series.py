@@ -1,0 +1,238 @@
+"""What the charts draw: the first view inside the page, finer points for a span by request."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from flask import Blueprint, Response, g, json, request
+from sqlalchemy import select
+
+from models.alert import Alert
+from models.bars import is_rain
+from models.chart import Line, gauge_for, joined, line, rain_bars
+from models.errors import BadInput, Fault, Missing
+from models.reading import SensorState
+from models.reasons import reason
+from models.registry import Site
+from models.rules.spec import Accumulation, Rate, Rule, Threshold
+from models.scene import sensors_where
+from models.sensor import Sensor
+from models.times import from_ms
+from models.units import QUANTITIES, symbol
+from webapp.db import db, site_now
+from webapp.filters import t
+from webapp.measures import digits, measure
+from webapp.policies import signed_in
+from webapp.reader import read_in_zone
+
+pages = Blueprint("series", __name__)
+LONGEST = timedelta(days=3 * 366)
+YEAR = timedelta(days=365)
+ROWS = 8
+
+
+@pages.get("/series/<site>/<code>.json")
+@signed_in
+def points(site: str, code: str) -> Response:
+    """Return a stretch of a sensor, as fine as a chart can show it."""
+    sensor, gauge = find_sensor(site, code)
+    since, until = _span()
+    etag = _version(sensor, since, until)
+    answer = Response(mimetype="application/json")
+    answer.set_etag(etag)
+    answer.headers["Cache-Control"] = "private, no-cache"
+    if etag not in request.if_none_match:
+        hours = request.args.get("hours", 24, type=int)
+        found = line(db.session(), sensor, since, until, rain_hours=min(max(hours, 1), 168))
+        rain, width = rain_bars(db.session(), gauge, since, until)
+        answer.set_data(json.dumps({**found.to_json(), "rain": rain, "rain_width_s": width}))
+    return answer.make_conditional(request)
+
+
+def find_sensor(site: str, code: str) -> tuple[Sensor, Sensor | None]:
+    """Return a sensor and its site's gauge; 404 for what the actor may not see."""
+    wanted = (Sensor.code == code) | Sensor.quantity.in_(("rain_total", "rain_increment"))
+    found = sensors_where(db.session(), g.actor, Site.code == site, wanted)
+    sensor = next((one for one in found if one.code == code), None)
+    if sensor is None:
+        raise Missing("sensor", f"{site}/{code}")
+    read_in_zone(sensor.site.timezone)
+    return sensor, gauge_for(found, sensor)
+
+
+def _span() -> tuple[datetime, datetime]:
+    """Return `since` and `until` of the address; bad ones are told, long ones are cut."""
+    now = site_now()
+    until = _moment("until", now)
+    since = _moment("since", until - timedelta(days=7))
+    if since >= until:
+        raise BadInput([Fault("since", reason("series.since_after_until"))])
+    return max(since, until - LONGEST), until
+
+
+def _moment(name: str, default: datetime) -> datetime:
+    text = request.args.get(name)
+    if not text:
+        return default
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise BadInput([Fault(name, reason("series.not_a_time", given=text[:40]))]) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _version(sensor: Sensor, since: datetime, until: datetime) -> str:
+    """Return what the answer depends on: the newest reading, the epochs, the span."""
+    newest = db.session.scalar(
+        select(SensorState.at_ms).where(SensorState.sensor == sensor.key)
+    )
+    kept = f"{sensor.key}:{sensor.version}:{newest}:{since}:{until}:{request.args.get('hours')}"
+    return sha256(kept.encode()).hexdigest()[:20]
+
+
+def first_view(
+    sensor: Sensor,
+    gauge: Sensor | None,
+    now: datetime,
+    *,
+    window: tuple[datetime, datetime] | None = None,
+    alerts: Sequence[Alert] = (),
+    rule: Rule | None = None,
+    why: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what a page hands its chart: a year coarsely, the window finely, levels and marks."""
+    since, until = window or (now - timedelta(days=7), now)
+    hours = window_hours(rule, why)
+    session = db.session()
+    fine = line(session, sensor, since, until, rain_hours=hours)
+    coarse = line(session, sensor, now - YEAR, since, rain_hours=hours, coarse=True)
+    both = joined(Line(coarse.spots, coarse.has_band), fine)
+    rain, width = rain_bars(session, gauge, now - YEAR, now)
+    known = QUANTITIES.get(sensor.quantity)
+    data: dict[str, Any] = {
+        **both.to_json(),
+        "rain": rain,
+        "rain_width_s": width,
+        "thresholds": thresholds(rule, why or {}),
+        "below": bool(rule and rule.direction == "below"),
+        "alerts": [
+            {"t": one.observed_at.timestamp(), "severity": one.peak} for one in alerts
+        ],
+        "window": [since.timestamp(), until.timestamp()],
+        "decimals": known.decimals if known else 2,
+    }
+    change = change_of(sensor, rule, why or {}, alerts)
+    return {**data, "change": change} if change else data
+
+
+def window_hours(rule: Rule | None, why: Mapping[str, Any] | None) -> int:
+    """Return the hours over which a gauge is summed: those of the rule that fired, else a day."""
+    told = (why or {}).get("hours")
+    if isinstance(rule, Accumulation) and isinstance(told, int | float):
+        return max(1, round(told))
+    return 24
+
+
+def thresholds(rule: Rule | None, why: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the limits that can be drawn in the sensor's own unit, lowest first."""
+    if isinstance(rule, Threshold):
+        base = why.get("baseline", rule.baseline.value) if rule.of == "change" else 0.0
+        found = [
+            {"severity": level.severity, "value": round(level.raise_at + base, 4)}
+            for level in rule.levels
+            if level.raise_at is not None and base is not None and level.of != "value"
+        ]
+    elif isinstance(rule, Accumulation) and rule.decay is None:
+        hours = why.get("hours")
+        found = [
+            {"severity": level.severity, "value": level.raise_at}
+            for level in rule.levels
+            if level.raise_at is not None
+            and (level.window_ms or rule.window_ms or 0) == (hours or 24) * 3_600_000
+        ]
+    else:
+        found = []
+    return sorted(found, key=lambda one: one["value"])
+
+
+def change_of(
+    sensor: Sensor, rule: Rule | None, why: Mapping[str, Any], alerts: Sequence[Alert]
+) -> dict[str, Any] | None:
+    """Return the stretch over which a rate rule saw the change that fired it."""
+    if not isinstance(rule, Rate) or not alerts or why.get("value") is None:
+        return None
+    until = alerts[-1].observed_at
+    text = t(
+        "series.slope" if rule.per == "day" else "series.rise",
+        change=measure(why["value"], sensor.quantity, signed=True),
+        hours=round(rule.window_ms / 3_600_000),
+    )
+    since = until - timedelta(milliseconds=rule.window_ms)
+    return {"from": since.timestamp(), "to": until.timestamp(), "text": text}
+
+
+def table_rows(
+    sensor: Sensor, data: Mapping[str, Any], now: datetime
+) -> list[tuple[datetime, str, str, str]]:
+    """Return the last days as a table: the value about that hour, its change, the day's rain."""
+    at, values = data["t"], data["v"]
+    rain = data.get("rain") or []
+    found = []
+    for days in range(ROWS):
+        moment = (now - timedelta(days=days)).timestamp()
+        value, before = nearest(at, values, moment), nearest(at, values, moment - 86_400)
+        if value is None:
+            continue
+        change = None if before is None else value - before
+        mm = sum(one[1] for one in rain if moment - 86_400 < one[0] <= moment)
+        found.append(
+            (
+                from_ms(round(moment * 1000)),
+                measure(value, sensor.quantity),
+                measure(change, sensor.quantity, signed=True),
+                measure(mm, "rain_total") if rain else "—",
+            )
+        )
+    return found
+
+
+def nearest(
+    at: Sequence[float], values: Sequence[float | None], moment: float, within_s: int = 7200
+) -> float | None:
+    """Return the last value before a moment, where there is one near enough."""
+    best = None
+    for when, value in zip(at, values, strict=True):
+        if when > moment:
+            break
+        if value is not None and moment - when <= within_s:
+            best = value
+    return best
+
+
+def summary(sensor: Sensor, data: Mapping[str, Any]) -> str:
+    """Say the chart in a sentence, for those who can't see it."""
+    since, until = data["window"]
+    known = [
+        value
+        for when, value in zip(data["t"], data["v"], strict=True)
+        if value is not None and since <= when <= until
+    ]
+    if not known:
+        return t("series.nothing", sensor=sensor.code)
+    fallen = sum(one[1] for one in data["rain"] if since <= one[0] <= until)
+    return t(
+        "series.summary_with_rain" if data["rain"] else "series.summary",
+        sensor=sensor.code,
+        first=digits(known[0], sensor.quantity),
+        last=digits(known[-1], sensor.quantity),
+        low=digits(min(known), sensor.quantity),
+        high=digits(max(known), sensor.quantity),
+        unit=symbol(sensor.quantity),
+        rain=fallen,
+    )
+
+
+def is_gauge(sensor: Sensor) -> bool:
+    """Whether a sensor is drawn as sums of rain."""
+    return is_rain(sensor.quantity)
