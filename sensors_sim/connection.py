@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 100
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1, 30
+"""Between two tries to connect."""
 WAKES_S = 0.5
 """How often a waiting caller looks up, so that Ctrl-C and a refusal are noticed."""
 
@@ -63,7 +65,7 @@ class Connection:
         )
         self._client.max_inflight_messages_set(in_flight)
         self._client.max_queued_messages_set(0)
-        self._client.reconnect_delay_set(1, 30)
+        self._client.reconnect_delay_set(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         if user is not None:
             self._client.username_pw_set(user, password)
         if scheme == "mqtts":
@@ -74,6 +76,11 @@ class Connection:
         self._client.on_publish = self._on_publish
         self._client.connect_async(self.host, port, keepalive=30)
         self._client.loop_start()
+
+    @property
+    def outstanding(self) -> int:
+        """How many messages are handed over and not acknowledged."""
+        return self._outstanding
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Hand over one message; waits for a connection, and while too many are outstanding."""

@@ -53,6 +53,11 @@ class Publisher:
             self._ways["broker"] = Connection(broker_url, "ridgewatch-sim-broker", in_flight)
             self._connections.append(self._ways["broker"])
 
+    @property
+    def outstanding(self) -> int:
+        """How many messages are handed over and not acknowledged, on all connections."""
+        return sum(connection.outstanding for connection in self._connections)
+
     def publish_until(self, packets: Ahead, until_ms: int) -> int:
         """Publish what arrives up to then, wait for its acknowledgement, then say "up to here".
 
