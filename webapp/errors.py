@@ -1,6 +1,7 @@
 """Turns a no, or a fault, into an answer: a page with a sentence, or a problem for programs."""
 
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import (
@@ -45,11 +46,19 @@ def refused(why: Refused) -> ResponseReturnValue:
         return problem(status, why.reason, why)
     page = getattr(current_app.view_functions.get(request.endpoint or ""), "again", None)
     if page is not None and status in (409, 412, 422):
-        refill(why)
-        answer = make_response(page(**(request.view_args or {})))
-        answer.status_code = status
-        return answer
+        return _drawn_again(page, why, status)
     return error_page(status, why.reason, why)
+
+
+def _drawn_again(page: Callable[..., ResponseReturnValue], why: Refused, status: int) -> Response:
+    refill(why)
+    try:
+        answer = make_response(page(**(request.view_args or {})))
+    except Refused as other:  # its page is not for him, or there is no such thing at all
+        g.pop("refilled")
+        return error_page(STATUS[type(other)], other.reason, other)
+    answer.status_code = status
+    return answer
 
 
 def changed_meanwhile(_fault: StaleDataError) -> ResponseReturnValue:

@@ -42,6 +42,7 @@ PLACES = (
     ("channels.index", "plus", 2),
     ("quarantine.index", "inbox", 2),
     ("registry.index", "map", 2),
+    ("outbox.index", "send", 2),
     ("events.index", "history", 2),
     ("users.index", "users", 2),
 )

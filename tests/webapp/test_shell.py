@@ -12,7 +12,7 @@ import pytest
 from flask import Blueprint, Flask, abort, render_template_string, request
 
 from models.clock import SiteClock, machine_now
-from models.errors import Blocker, Refusal, Stale
+from models.errors import BadInput, Blocker, Fault, Missing, Refusal, Stale
 from models.pulse import bump
 from models.reasons import reason
 from webapp.assets import STATIC
@@ -48,6 +48,17 @@ def trial(app: Flask) -> Flask:
             raise Stale("closure", "C-1", 3)
         blocker = Blocker(reason("user.no_name"), "/profile")
         raise Refusal(reason("user.cannot_disable_self"), [blocker])
+
+    @pages.get("/thing/<key>")
+    @signed_in
+    def thing(key: str) -> str:
+        raise Missing("thing", key)
+
+    @pages.post("/thing/<key>")
+    @signed_in
+    @again(thing)
+    def change_thing(key: str) -> str:
+        raise BadInput([Fault("why", reason("user.no_name"))])
 
     @pages.get("/broken")
     @signed_in
@@ -139,6 +150,12 @@ def test_a_refusal_without_a_page_of_its_own_still_keeps_what_was_typed(trial, c
 
     assert page.status_code == 409
     assert "walls wet to 2 m" in page.text
+
+
+def test_a_bad_form_for_a_thing_that_is_not_there_is_not_found(trial, cast):
+    page = cast.signed_in("duty").post("/trial/thing/7", {"why": "x"})
+
+    assert page.status_code == 404
 
 
 def test_after_a_refusal_others_can_write(trial, cast):
