@@ -19,6 +19,8 @@ from webapp.filters import sentence, t
 from webapp.reader import current_reader, read_in_zone
 
 Row = TypeVar("Row")
+# Steps whose reason is a whole sentence: the word before it would say the same again.
+SAYS_ITSELF = ("confirm_clear", "link", "issue", "lift", "call")
 
 
 def find(noun: type[Row], key: str, *options: Any) -> Row:
@@ -115,6 +117,7 @@ def _words(event: Event, names: dict[uuid.UUID, str]) -> str:
     known = catalogue(current_reader().language)
     codes = (f"{event.kind}.action.{event.action}", f"{event.kind}_step.{event.action}")
     word = next((t(code) for code in codes if code in known), "")
+    word = "" if event.reason and event.action in SAYS_ITSELF else word
     why = Reason.from_json(event.reason) if event.reason else None
     more = sentence(why) if why and why.code in known else ""
     person = _sent(event)

@@ -7,10 +7,10 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from models.amendment import TEXTS, amend, complete
-from models.closure import Closure, issue
+from models.closure import Closure
 from models.errors import Fault
 from models.inputs import Faults, filled
-from models.people import STAFF, Actor
+from models.people import STAFF
 from models.public_notice import facts, said
 from models.reasons import reason
 from webapp.casework import find, history_of, meanwhile, require_unchanged, seen
@@ -34,11 +34,6 @@ from webapp.poster import poster, public_address, qr_code
 
 part = Blueprint("notice", __name__)
 EDITORS = Closure.MAY["complete"]
-
-
-def issue_draft(closure: Closure, *, by: Actor, now: datetime) -> None:
-    """Put a prepared notice in force."""
-    issue(closure, by=by, now=now)
 
 
 def is_hanging(closure: Closure) -> bool:

@@ -14,11 +14,13 @@ from models.amendment import Amendment, missing, why_small_radius
 from models.clearing import clear_checks, places
 from models.closure import Closure
 from models.contacts import call_list, calls_about
+from models.errors import Blocker
 from models.gate import blockers
 from models.lifting import left_to_lift
 from models.photo import photos_of
 from models.public_notice import facts
 from models.reasons import Reason, reason
+from models.rights import may_begin
 from models.sensor import Sensor
 from models.words.render import moment
 from webapp.casework import find, history_of, meanwhile, names_of, seen, told
@@ -67,6 +69,7 @@ def show_closure(key: str) -> str:
         meanwhile=meanwhile(events),
         changes=_changes(closure),
         names=names,
+        may=lambda what: may_begin(what, g.actor, closure.site_id),
         overridden_by=", ".join(names.get(one, "") for one in _overrider(closure)),
     )
 
@@ -153,7 +156,7 @@ class Gate:
 
 
 def _gate(closure: Closure, found: list[Any], standing: list[Sensor]) -> Gate:
-    told = [{"text": sentence(one.reason), "href": one.href} for one in found]
+    told = [{"text": sentence(one.reason), "href": _where(closure, one)} for one in found]
     lift = None
     if closure.in_force and closure.may("lift", g.actor):
         left = left_to_lift(closure, g.actor, found)
@@ -168,6 +171,26 @@ def _gate(closure: Closure, found: list[Any], standing: list[Sensor]) -> Gate:
         closure.in_force and closure.may("override", g.actor),
         [sensor for sensor in standing if sensor.code in lost],
     )
+
+
+# A paper that is missing is in the way until somebody fills it in: here is where.
+_FILLED_IN = {
+    "gate.reassessment_missing": "reassess",
+    "gate.rectification_missing": "rectify",
+    "gate.first_signature": "request_lift",
+}
+
+
+def _where(closure: Closure, blocker: Blocker) -> str:
+    """Return where this reader can deal with a blocker; this very page is no answer."""
+    code, now = blocker.reason.code, site_now()
+    paper = _FILLED_IN.get(code, "")
+    if paper and _may(closure, paper, now):
+        return url_for("closures.papers.show", key=closure.code, paper=paper)
+    if code == "gate.sensor_retired" and _may(closure, "state_sensor", now):
+        sensor = blocker.reason.values["sensor"]
+        return url_for("closures.papers.sensor", key=closure.code, code=sensor)
+    return "" if blocker.href.startswith("/closures/") else blocker.href
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from models.errors import BadInput, Fault, Missing
-from models.finding import SURVEYORS, Finding, record_finding
+from models.finding import Finding, record_finding
 from models.incident import Incident
 from models.inputs import Faults
 from models.people import STAFF
 from models.photo import photos_of
 from models.reasons import reason
 from models.registry import Building, Element, Site
+from models.rights import SURVEYORS
 from models.task import OVER, Task
 from models.vocabulary import DAMAGES, DANGEROUS, ELEMENTS, ORIENTATIONS, SCHEMES, grade_word
 from webapp.casework import find, history_of, meanwhile, names_of, require_unchanged, seen, told
@@ -132,7 +133,7 @@ def add() -> ResponseReturnValue:
             now=site_now(),
         )
     commit()
-    flash(t("findings.added", code=finding.code), "done")
+    flash(t("findings.added", which=finding.code), "done")
     return redirect(url_for("findings.show", key=finding.code), 303)
 
 
@@ -256,7 +257,7 @@ def ask(key: str, action: str) -> str:
     fields = _asked(finding, action)
     return show_paper(
         Paper(
-            title=t(f"findings.{action}_title", code=finding.code),
+            title=t(f"findings.{action}_title", which=finding.code),
             intro=t(f"findings.{action}_intro"),
             submit=t(f"finding.action.{action}"),
             back=(url_for("findings.show", key=finding.code), finding.code),
@@ -297,5 +298,5 @@ def _move(key: str, action: str) -> ResponseReturnValue:
     require_unchanged(finding)
     VERBS[action](finding, {"by": g.actor, "now": site_now()})
     commit()
-    flash(t("findings.moved", code=finding.code, state=finding.state), "done")
+    flash(t("findings.moved", which=finding.code, state=finding.state), "done")
     return redirect(url_for("findings.show", key=finding.code), 303)

@@ -9,15 +9,16 @@ from flask import g, render_template, request, url_for
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
+from models.clock import machine_now
 from models.closure import Closure
 from models.event import Event
 from models.finding import Finding
 from models.incident import Incident
-from models.people import STAFF, Membership, User
 from models.photo import photos_of
 from models.report import report_clock
+from models.rights import may_begin
 from models.scaffold import Scaffold
-from models.signin import site_ids_of
+from models.staff import staff_at
 from models.task import Task
 from webapp.casework import Line, find, meanwhile, names_of, seen, told
 from webapp.closure_page import first_hour
@@ -36,8 +37,6 @@ FILTERS = {
 TOLD_AT_MOST = 200
 WORDY = ("dismiss", "transfer", "close")  # these need a reason, and have a page for it
 ICONS = {"verify": "eye", "respond": "activity", "stabilise": "shield-check"}
-# Who can be sent: everyone of the authority but those who only look.
-SENT = tuple(role for role in STAFF if role not in ("viewer", "admin"))
 WHOLE = (
     joinedload(Incident.site),
     joinedload(Incident.zone),
@@ -83,6 +82,7 @@ def show_incident(key: str) -> str:
         log=_log(events, chosen),
         meanwhile=meanwhile(own),
         now=now,
+        may=lambda what: incident.is_open and may_begin(what, g.actor, incident.site_id),
     )
 
 
@@ -131,17 +131,9 @@ def _log(events: list[Event], chosen: str) -> list[Line]:
 
 
 def staff_of(site_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
-    """Return whom one can send: (id, name and role) of the staff of a site."""
-    found: dict[uuid.UUID, str] = {}
-    mine = (
-        select(Membership, User)
-        .join(User, User.id == Membership.user_id)
-        .where(Membership.role.in_(SENT), User.disabled_at.is_(None))
-        .order_by(User.name, Membership.since)
-    )
-    for membership, user in db.session.execute(mine):
-        sites = site_ids_of(membership.site_ids)
-        if sites is None or site_id in sites:
-            role = t(f"role.{membership.role}")
-            found.setdefault(user.id, f"{user.name or user.email}{t('shell.comma')}{role}")
-    return list(found.items())
+    """Return whom one can send: (id, name and roles) of the staff of a site."""
+    comma = t("shell.comma")
+    return [
+        (user.id, comma.join([user.name or user.email, *(t(f"role.{role}") for role in roles)]))
+        for user, roles in staff_at(db.session(), site_id, machine_now())
+    ]

@@ -18,6 +18,7 @@ from models.people import STAFF, Actor
 from models.reasons import reason
 from models.registry import Site, Zone
 from models.report import report_clock
+from models.rights import MAY_BEGIN
 from models.storm import open_or_join
 from webapp.calls import make_call
 from webapp.casework import find, found_by, require_unchanged
@@ -31,8 +32,7 @@ from webapp.policies import allow
 from webapp.reader import read_in_zone
 
 pages = Blueprint("incidents", __name__, url_prefix="/incidents")
-OPENERS = ("duty", "manager", "engineer", "keeper")
-HELPERS = ("duty", "manager", "engineer", "keeper", "supervisor")
+OPENERS = MAY_BEGIN["incident"]
 LISTED = 50
 
 
@@ -143,7 +143,7 @@ def start() -> ResponseReturnValue:
         now=site_now(),
     )
     commit()
-    flash(t("incidents.opened", code=incident.code), "done")
+    flash(t("incidents.opened", which=incident.code), "done")
     return redirect(url_for("incidents.show", key=incident.code), 303)
 
 
@@ -168,21 +168,19 @@ def _zone_of(site: Site, key: str) -> Zone | None:
 def open() -> ResponseReturnValue:
     """Turn alerts into a case, or let them join the case of their storm."""
     begin_write()
-    alerts = [found_by_key(key) for key in request.form.getlist("alert")]
+    alerts = [_alert(key) for key in request.form.getlist("alert")]
     if not alerts:
         raise BadInput([Fault("alert", reason("incidents.choose_alert"))])
-    if len(alerts) == 1:
-        require_unchanged(alerts[0])
     known = next((one.incident_id for one in alerts if one.incident_id is not None), None)
     if known is not None and all(one.incident_id == known for one in alerts):
         raise Refusal(reason("incidents.joined_already", alert=alerts[0].code))
     incident = open_or_join(db.session(), alerts, by=g.actor, now=site_now())
     commit()
-    flash(t("incidents.opened", code=incident.code), "done")
+    flash(t("incidents.opened", which=incident.code), "done")
     return redirect(url_for("incidents.show", key=incident.code), 303)
 
 
-def found_by_key(key: str) -> Alert:
+def _alert(key: str) -> Alert:
     """Return an alert that has a site: the system's own are no emergency of a building."""
     try:
         match: Any = Alert.id == uuid.UUID(key)
@@ -205,7 +203,7 @@ def _step_paper(key: str, action: str) -> str:
         raise Missing("page", action)
     return show_paper(
         Paper(
-            title=t(f"incidents.{action}_title", code=incident.code),
+            title=t(f"incidents.{action}_title", which=incident.code),
             intro=t(f"incidents.{action}_intro"),
             submit=t(f"incident.action.{action}"),
             back=(url_for("incidents.show", key=incident.code), incident.code),
@@ -246,12 +244,12 @@ def _move(key: str, action: str) -> ResponseReturnValue:
     require_unchanged(incident)
     incident.move(action, note=request.form.get("note", ""), by=g.actor, now=site_now())
     commit()
-    flash(t("incidents.moved", code=incident.code, state=incident.state), "done")
+    flash(t("incidents.moved", which=incident.code, state=incident.state), "done")
     return redirect(url_for("incidents.show", key=incident.code), 303)
 
 
 @pages.post("/<key>/note")
-@allow(*HELPERS)
+@allow(*MAY_BEGIN["incident.note"])
 @again(show_incident)
 def note(key: str) -> ResponseReturnValue:
     """Write a line into the file."""
@@ -263,7 +261,7 @@ def note(key: str) -> ResponseReturnValue:
 
 
 @pages.post("/<key>/send")
-@allow("duty", "manager", "engineer")
+@allow(*MAY_BEGIN["incident.assign"])
 @again(show_incident)
 def send(key: str) -> ResponseReturnValue:
     """Send somebody, who leads it from now on."""
@@ -280,7 +278,7 @@ def send(key: str) -> ResponseReturnValue:
 
 
 @pages.post("/<key>/clear")
-@allow(*HELPERS)
+@allow(*MAY_BEGIN["clearing"])
 @again(show_incident)
 def clear(key: str) -> ResponseReturnValue:
     """Tick a place off: nobody is left there."""
@@ -296,7 +294,7 @@ def clear(key: str) -> ResponseReturnValue:
 
 
 @pages.post("/<key>/call")
-@allow(*HELPERS)
+@allow(*MAY_BEGIN["call"])
 @again(show_incident)
 def call(key: str) -> ResponseReturnValue:
     """Write down what came of a call."""

@@ -14,6 +14,7 @@ from models.inputs import Faults, filled
 from models.people import STAFF
 from models.reasons import reason
 from models.report import CHANNELS, FIELDS, KINDS, Report, draft_report, report_clock
+from models.rights import MAY_BEGIN
 from webapp.casework import find, history_of, meanwhile, names_of, require_unchanged, seen, told
 from webapp.db import begin_write, commit, db, site_now
 from webapp.filters import t
@@ -23,7 +24,7 @@ from webapp.policies import allow
 from webapp.report_draft import drafted
 
 pages = Blueprint("reports", __name__)
-WRITERS = Report.MAY["edit"]
+WRITERS = MAY_BEGIN["report"]
 LISTED = 100
 ROWS = {"scene": 4, "course": 8, "cause": 4, "measures": 6, "other": 3}
 
