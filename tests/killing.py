@@ -254,14 +254,9 @@ class Record:
         """Read it; the same for SQLite and PostgreSQL."""
         with store.reading() as session:
             return cls(
-                _all(
-                    session, select(Reading.sensor, Reading.at_ms, Reading.value, Reading.quality)
-                ),
-                _all(
-                    session,
-                    select(Rollup.sensor, Rollup.span_s, Rollup.end_ms, Rollup.value, Rollup.count),
-                ),
-                _all(session, select(RainEpisode.began_ms, RainEpisode.last_rain_ms)),
+                _all(session, Reading.sensor, Reading.at_ms, Reading.value, Reading.quality),
+                _all(session, Rollup.sensor, Rollup.span_s, Rollup.end_ms, Rollup.value),
+                _all(session, RainEpisode.began_ms, RainEpisode.last_rain_ms),
                 _alerts(session),
                 sorted(session.scalars(select(Notice.key))),
             )
