@@ -60,11 +60,10 @@ def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
 
 
 def become_unknown(session: Session, subject: Subject, since_ms: int, now: datetime) -> None:
-    """Say of a silent sensor's live alerts that their state is not known."""
+    """Say of a silent sensor's live alerts, that of its silence among them, that none is known."""
     why = reason("alert.sensor_silent", subject=subject.text, since=iso(since_ms))
     for alert in _live(session, {subject.text}).values():
-        tells_of_silence = alert.reason["code"].startswith("silence.")
-        if not alert.unknown and not tells_of_silence:
+        if not alert.unknown:
             alert.become_unknown(by=RULE, now=now, why=why)
 
 

@@ -118,8 +118,8 @@ class Pipeline:
         now_ms = to_ms(now)
         found = [*judges.adopted, *judges.tick(now_ms, listening_since_ms)]
         judges.adopted = []
+        alerting.write(session, found, now)  # silence's own alert is there to be called unknown
         silence.notice(session, judges, now, listening_since_ms)
-        alerting.write(session, found, now)
         rain.tick(session, self.rain, judges, now)
 
     def flush(self, session: Session, now: datetime) -> None:

@@ -126,8 +126,7 @@ def _nothing_is_known(session: Session, now: datetime) -> None:
     why = reason("system.ingest_deaf")
     mine = select(Alert).where(Alert.live, Alert.unknown.is_(False), Alert.sensor_id.is_not(None))
     for alert in session.scalars(mine.order_by(Alert.code)):
-        if not alert.reason["code"].startswith("silence."):
-            alert.become_unknown(by=SYSTEM, now=now, why=why)
+        alert.become_unknown(by=SYSTEM, now=now, why=why)
     # An ingester that only hung has its own memory of all this: let it read the new one.
     bump(session, registry=True)
 
