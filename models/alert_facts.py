@@ -8,23 +8,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from models.alert import LABELS, Alert
 from models.closure import IN_FORCE, Closure
 from models.notice import Notice
 from models.people import Actor
 from models.reasons import Reason
-from models.registry import Building, Drawing, Pin, Zone
+from models.registry import Building, Drawing, Element, Pin, Zone
 from models.rulebook import RuleRow, RuleVersion
 from models.rules.parsing import parse_rule
 from models.rules.spec import Rule
-from models.scene import Seen, see, sensors_where
+from models.scene import Seen, see_where
 from models.sensor import Sensor
-from models.zoning import proposed_radius_m, zones_with
+from models.zoning import elements_in
 
 NEIGHBOURS = 6
+MOST_ZONES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,26 @@ class ZoneChoice:
     closure: Closure | None
 
 
-def rule_version(session: Session, code: str, number: int) -> tuple[RuleVersion, Rule] | None:
-    """Return a rule as it was in that version."""
-    row = session.scalars(
-        select(RuleVersion)
+def rule_with_record(
+    session: Session, code: str, number: int
+) -> tuple[RuleVersion, Rule, Record] | None:
+    """Return a rule as it was in that version, and how it has fared; one query."""
+    counts = [_count(code), *(_count(code, label) for label in LABELS)]
+    row = session.execute(
+        select(RuleVersion, *counts)
         .join(RuleVersion.rule)
         .where(RuleRow.code == code, RuleVersion.number == number)
     ).first()
-    return None if row is None else (row, parse_rule(row.spec))
+    if row is None:
+        return None
+    version, fires, *labelled = row
+    record = Record(fires, dict(zip(LABELS, labelled, strict=True)))
+    return version, parse_rule(version.spec), record
+
+
+def _count(code: str, label: str | None = None) -> ScalarSelect[int]:
+    mine = select(func.count()).select_from(Alert).where(Alert.rule_code == code)
+    return (mine if label is None else mine.where(Alert.label == label)).scalar_subquery()
 
 
 def record_of(session: Session, rule_code: str) -> Record:
@@ -71,12 +84,11 @@ def record_of(session: Session, rule_code: str) -> Record:
 def around(
     session: Session, actor: Actor, alert: Alert, now: datetime
 ) -> list[Seen]:
-    """Return all sensors of the alert's site as they stand, with live alerts; four queries."""
+    """Return all sensors of the alert's site as they stand; two queries."""
     if alert.site_id is None:
         return []
-    sensors = sensors_where(session, actor, Sensor.site_id == alert.site_id)
     live = session.scalars(select(Alert).where(Alert.live, Alert.site_id == alert.site_id)).all()
-    return see(session, sensors, live, now)
+    return see_where(session, actor, live, now, Sensor.site_id == alert.site_id)
 
 
 def neighbours(alert: Alert, seen: Sequence[Seen]) -> list[Seen]:
@@ -117,31 +129,41 @@ def zone_choices(session: Session, alert: Alert) -> list[ZoneChoice]:
     """Return the zones that shutting would protect people from this, the narrowest first."""
     if alert.site_id is None:
         return []
-    zones = _zones(session, alert)
-    closures = session.scalars(
-        select(Closure).where(
-            Closure.zone_id.in_([zone.id for zone in zones]), Closure.state.in_(IN_FORCE)
-        )
-    )
-    shut = {closure.zone_id: closure for closure in closures}
+    shut = (Closure.zone_id == Zone.id) & Closure.state.in_(IN_FORCE)
+    rows = session.execute(
+        select(Zone, Closure).outerjoin(Closure, shut).where(Zone.site_id == alert.site_id)
+    ).all()
+    elements = session.scalars(
+        select(Element)
+        .join(Element.building)
+        .where(Building.site_id == alert.site_id, Element.retired.is_(False))
+        .options(contains_eager(Element.building))
+    ).all()
+    zones = [zone for zone, _ in rows]
+    closures = {zone.id: closure for zone, closure in rows}
     return [
-        ZoneChoice(zone, proposed_radius_m(session, zone), shut.get(zone.id)) for zone in zones
+        ZoneChoice(zone, _highest(elements_in(zone, zones, elements)), closures[zone.id])
+        for zone in _concerned(alert, zones)[:MOST_ZONES]
     ]
 
 
-def _zones(session: Session, alert: Alert) -> list[Zone]:
-    assert alert.site_id is not None
+def _concerned(alert: Alert, zones: Sequence[Zone]) -> list[Zone]:
+    """Return the alert's own zone, else those that name its element, else its building."""
     if alert.zone is not None:
         return [alert.zone]
     sensor = alert.sensor
-    element_id = alert.element_id or (sensor.element_id if sensor else None)
-    building_id = sensor.building_id if sensor else None
-    if element_id is None and building_id is None:
-        return []
-    found = zones_with(
-        session, alert.site_id, building_id=building_id, element_id=element_id
-    )
-    return found[:3]
+    element = str(alert.element_id or (sensor.element_id if sensor else None))
+    building = building_of(alert)
+    place = str(building.id) if building else ""
+    by_element = [zone for zone in zones if element in map(str, zone.element_ids)]
+    by_building = [zone for zone in zones if place in map(str, zone.building_ids)]
+    found = [*by_element, *(zone for zone in by_building if zone not in by_element)]
+    return [zone for zone in found if not zone.retired]
+
+
+def _highest(elements: Sequence[Element]) -> float | None:
+    """What falls may land as far away as the highest element is high."""
+    return max((one.height_m for one in elements if one.height_m is not None), default=None)
 
 
 def building_of(alert: Alert) -> Building | None:
@@ -157,17 +179,17 @@ def notices_about(session: Session, alert: Alert) -> list[Notice]:
     return list(session.scalars(mine.order_by(Notice.created_at.desc(), Notice.channel)))
 
 
-def drawing_with(
-    session: Session, site_id: uuid.UUID | None, sensor_id: uuid.UUID | None
-) -> tuple[Drawing, Pin] | None:
-    """Return the drawing on which a sensor has its pin; one query."""
+def drawing_with(session: Session, sensor_id: uuid.UUID | None) -> tuple[Drawing, Pin] | None:
+    """Return the drawing on which a sensor has its pin, and the pin; one query."""
     if sensor_id is None:
         return None
-    pin = session.scalars(
-        select(Pin)
-        .join(Pin.drawing)
-        .where(Pin.sensor_id == sensor_id, Drawing.site_id == site_id)
-        .options(joinedload(Pin.drawing))
+    drawn = select(Pin.drawing_id).where(Pin.sensor_id == sensor_id)
+    drawing = session.scalars(
+        select(Drawing)
+        .where(Drawing.id.in_(drawn))
+        .options(joinedload(Drawing.pins))
         .order_by(Drawing.code)
     ).first()
-    return None if pin is None else (pin.drawing, pin)
+    if drawing is None:
+        return None
+    return drawing, next(pin for pin in drawing.pins if pin.sensor_id == sensor_id)

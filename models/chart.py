@@ -16,7 +16,7 @@ from models.reading import DAY_S, HOUR_S, Reading, Rollup
 from models.readings import Correction
 from models.rules.rain import Gauge, mm_of
 from models.sensor import Sensor
-from models.times import to_ms
+from models.times import from_ms, to_ms
 
 MOST_POINTS = 1000
 MOST_COARSE = 400
@@ -62,22 +62,26 @@ def line(
     until: datetime,
     *,
     rain_hours: int = 24,
-    coarse: bool = False,
 ) -> Line:
     """Return a stretch: raw where it is short, else hours put together by their extremes.
 
     A rain gauge is drawn as the sum of the last `rain_hours`, which is what its rules judge.
     """
     if is_rain(sensor.quantity):
-        return _rain_line(session, sensor, since, until, rain_hours, coarse)
+        bars = rain_by_hour(session, sensor, since, until, rain_hours)
+        return rain_line(bars, since, until, rain_hours)
     span_s = (until - since).total_seconds()
-    if not coarse and span_s / max(sensor.interval_s, 1) <= MOST_RAW:
+    if span_s / max(sensor.interval_s, 1) <= MOST_RAW:
         found = raw_spots(session, sensor, since, until)
         if found:
-            return Line(with_gaps(found, sensor.interval_s * 1000 * GAP_INTERVALS), False)
+            return raw_line(sensor, found)
     hours = hour_spots(session, sensor, since, until)
-    most = MOST_COARSE if coarse else MOST_POINTS
-    return Line(buckets(hours, since, until, most), True)
+    return Line(buckets(hours, since, until), True)
+
+
+def raw_line(sensor: Sensor, spots: Sequence[Spot]) -> Line:
+    """Return readings as they are, with a gap where the sensor was silent."""
+    return Line(with_gaps(spots, sensor.interval_s * 1000 * GAP_INTERVALS), False)
 
 
 def joined(coarse: Line, fine: Line) -> Line:
@@ -93,47 +97,72 @@ def raw_spots(
     session: Session, sensor: Sensor, since: datetime, until: datetime
 ) -> list[Spot]:
     """Return the readings themselves; what can't be believed is left out. One query."""
-    correct = Correction(sensor.epochs)
+    return raw_of(session, [sensor], since, until).get(sensor.key, [])
+
+
+def raw_of(
+    session: Session, sensors: Iterable[Sensor], since: datetime, until: datetime
+) -> dict[int, list[Spot]]:
+    """Return the readings of several sensors, by key. One query."""
+    correct = {sensor.key: Correction(sensor.epochs) for sensor in sensors}
     rows = session.execute(
-        select(Reading.at_ms, Reading.value)
+        select(Reading.sensor, Reading.at_ms, Reading.value)
         .where(
-            Reading.sensor == sensor.key,
+            Reading.sensor.in_(list(correct)),
             Reading.at_ms > to_ms(since),
             Reading.at_ms <= to_ms(until),
             Reading.quality <= BELIEVABLE,
             Reading.value.is_not(None),
         )
-        .order_by(Reading.at_ms)
+        .order_by(Reading.sensor, Reading.at_ms)
     )
-    found = []
-    for at_ms, value in rows:
-        right = correct(at_ms, value)
-        found.append(Spot(at_ms, right, right, right))
+    found: dict[int, list[Spot]] = {}
+    for key, at_ms, value in rows:
+        right = correct[key](at_ms, value)
+        found.setdefault(key, []).append(Spot(at_ms, right, right, right))
     return found
 
 
 def hour_spots(
     session: Session, sensor: Sensor, since: datetime, until: datetime, span_s: int = HOUR_S
 ) -> list[Spot]:
-    """Return hours (or days) by the middle of each, corrected. One query."""
+    """Return hours (or days) of a sensor. One query."""
+    return hours_of(session, [sensor], since, until, span_s).get(sensor.key, [])
+
+
+def hours_of(
+    session: Session,
+    sensors: Iterable[Sensor],
+    since: datetime,
+    until: datetime,
+    span_s: int = HOUR_S,
+) -> dict[int, list[Spot]]:
+    """Return hours (or days) of several sensors, by key; rain by its end, others by their middle.
+
+    One query.
+    """
+    named = {sensor.key: sensor for sensor in sensors}
+    correct = {key: Correction(sensor.epochs) for key, sensor in named.items()}
     rows = session.execute(
-        select(Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max)
+        select(Rollup.sensor, Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max)
         .where(
-            Rollup.sensor == sensor.key,
+            Rollup.sensor.in_(list(named)),
             Rollup.span_s == span_s,
             Rollup.end_ms > to_ms(since),
             Rollup.end_ms <= to_ms(until),
         )
-        .order_by(Rollup.end_ms)
+        .order_by(Rollup.sensor, Rollup.end_ms)
     )
-    if is_rain(sensor.quantity):
-        return [Spot(end_ms, value, low, high) for end_ms, value, low, high in rows]
-    correct = Correction(sensor.epochs)
     half = span_s * 500
-    return [
-        Spot(end - half, correct(end, value), correct(end, low), correct(end, high))
-        for end, value, low, high in rows
-    ]
+    found: dict[int, list[Spot]] = {key: [] for key in named}
+    for key, end, value, low, high in rows:
+        if is_rain(named[key].quantity):
+            found[key].append(Spot(end, value, low, high))
+        else:
+            right = correct[key]
+            spot = Spot(end - half, right(end, value), right(end, low), right(end, high))
+            found[key].append(spot)
+    return found
 
 
 def with_gaps(spots: Sequence[Spot], most_ms: int) -> list[Spot]:
@@ -168,10 +197,21 @@ def _together(spots: Sequence[Spot]) -> Spot:
     return Spot(middle, sum(values) / len(values), min(lows), max(highs))
 
 
-def _rain_line(
-    session: Session, gauge: Sensor, since: datetime, until: datetime, hours: int, coarse: bool
+def rain_by_hour(
+    session: Session, gauge: Sensor, since: datetime, until: datetime, hours: int
+) -> list[tuple[int, float]]:
+    """Return the hours whose sums fall into a stretch."""
+    return rain_hours(session, gauge, since - timedelta(hours=hours), until)
+
+
+def rain_line(
+    bars: Sequence[tuple[int, float]],
+    since: datetime,
+    until: datetime,
+    hours: int,
+    most: int = MOST_POINTS,
 ) -> Line:
-    bars = rain_hours(session, gauge, since - timedelta(hours=hours), until)
+    """Return the sums of the last `hours` at the end of each hour of a stretch."""
     ends = [end_ms for end_ms, _ in bars]
     total, totals = 0.0, [0.0]
     for _, mm in bars:
@@ -179,13 +219,11 @@ def _rain_line(
         totals.append(total)
     spots = []
     for index, end_ms in enumerate(ends):
-        if end_ms <= to_ms(since):
-            continue
-        first = bisect_right(ends, end_ms - hours * HOUR_MS)
-        mm = totals[index + 1] - totals[first]
-        spots.append(Spot(end_ms, mm, mm, mm))
-    if coarse or len(spots) > MOST_POINTS:
-        return Line(buckets(spots, since, until, MOST_COARSE if coarse else MOST_POINTS), True)
+        if to_ms(since) < end_ms <= to_ms(until) + HOUR_MS:
+            mm = totals[index + 1] - totals[bisect_right(ends, end_ms - hours * HOUR_MS)]
+            spots.append(Spot(end_ms, mm, mm, mm))
+    if len(spots) > most:
+        return Line(buckets(spots, since, until, most), True)
     return Line(with_gaps(spots, GAP_INTERVALS * HOUR_MS), False)
 
 
@@ -201,30 +239,24 @@ def rain_hours(
     last_ms = found[-1][0] if found else to_ms(since)
     if to_ms(until) - last_ms > 2 * HOUR_MS:
         return found
-    growing = _growing(session, gauge, last_ms, to_ms(until))
-    return found if growing is None else [*found, (last_ms + HOUR_MS, growing)]
+    spots = raw_spots(session, gauge, from_ms(last_ms - HOUR_MS), until)
+    return with_growing(gauge, found, spots, last_ms)
 
 
-def _growing(session: Session, gauge: Sensor, since_ms: int, until_ms: int) -> float | None:
-    rows = session.execute(
-        select(Reading.at_ms, Reading.value)
-        .where(
-            Reading.sensor == gauge.key,
-            Reading.at_ms > since_ms - HOUR_MS,
-            Reading.at_ms <= until_ms,
-            Reading.quality <= BELIEVABLE,
-            Reading.value.is_not(None),
-        )
-        .order_by(Reading.at_ms)
-    )
+def with_growing(
+    gauge: Sensor, hours: list[tuple[int, float]], spots: Sequence[Spot], last_ms: int
+) -> list[tuple[int, float]]:
+    """Add the hour that is growing, from the readings after the last full one."""
     reader = Gauge(counter=gauge.quantity == "rain_total")
     fallen, heard = 0, False
-    for at_ms, value in rows:
-        credit = reader.read(at_ms, value)
-        if at_ms > since_ms:
+    for spot in spots:
+        if spot.value is None or spot.at_ms <= last_ms - HOUR_MS:
+            continue
+        credit = reader.read(spot.at_ms, spot.value)
+        if spot.at_ms > last_ms:
             heard = True
             fallen += credit.um if credit else 0
-    return mm_of(fallen) if heard else None
+    return [*hours, (last_ms + HOUR_MS, mm_of(fallen))] if heard else hours
 
 
 def rain_bars(
@@ -252,18 +284,15 @@ def gauge_for(sensors: Iterable[Sensor], sensor: Sensor) -> Sensor | None:
     return next(iter(serving or here), None)
 
 
-def changes(
-    session: Session, sensor: Sensor, now: datetime, days: int = 365
-) -> list[float]:
+def changes(hours: Sequence[Spot]) -> list[float]:
     """Return by how much each day's mean differed from the day before, without sign, sorted."""
-    spots = hour_spots(session, sensor, now - timedelta(days=days), now, DAY_S)
-    pairs = zip(spots, spots[1:], strict=False)
+    days: dict[int, list[float]] = {}
+    for spot in hours:
+        if spot.value is not None:
+            days.setdefault(spot.at_ms // (DAY_S * 1000), []).append(spot.value)
+    means = {day: sum(values) / len(values) for day, values in days.items()}
     return sorted(
-        abs(after.value - before.value)
-        for before, after in pairs
-        if before.value is not None
-        and after.value is not None
-        and after.at_ms - before.at_ms < 36 * HOUR_MS
+        abs(mean - means[day - 1]) for day, mean in means.items() if day - 1 in means
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.alert import Alert, rank
@@ -22,7 +22,7 @@ from models.reading import HOUR_S, Channel, Quarantined, Rollup
 from models.readings import Correction
 from models.registry import Element, Site
 from models.rulebook import RuleRow, RuleVersion
-from models.scene import Seen, see, sensors_where, worst_of
+from models.scene import Seen, see_where, worst_of
 from models.sensor import Sensor
 from models.times import from_ms, to_ms
 
@@ -78,8 +78,10 @@ class SiteFacts:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for somebody besides the alerts."""
+    """What waits for somebody: the counts in the nav and on the desk."""
 
+    alerts: int = 0
+    """Live and not acknowledged."""
     channels: int = 0
     quarantine: int = 0
     failed_notices: int = 0
@@ -116,14 +118,20 @@ class Desk:
         return sum(alert.severity == severity for alert in self.alerts)
 
 
-def read_desk(session: Session, actor: Actor, now: datetime, machine_now: datetime) -> Desk:
-    """Return the desk of an actor."""
+def read_desk(
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    machine_now: datetime,
+    counts: Waiting | None = None,
+) -> Desk:
+    """Return the desk of an actor; `counts` where they have been read for the nav already."""
     live = with_places(session, Alert.live, Alert.visible_to(actor))
     shelved = [one for one in live if one.state(now) in ("shelved", "suppressed")]
     alerts = [one for one in live if one not in shelved and not one.out_of_service]
     sites = session.scalars(select(Site).where(Site.visible_to(actor)).order_by(Site.code)).all()
-    sensors = sensors_where(session, actor, Sensor.retired_at.is_(None))
-    seen = see(session, sensors, live, now)
+    seen = see_where(session, actor, live, now, Sensor.retired_at.is_(None))
+    sensors = [one.sensor for one in seen]
     closures = in_force(session, actor)
     return Desk(
         alerts=alerts,
@@ -135,7 +143,7 @@ def read_desk(session: Session, actor: Actor, now: datetime, machine_now: dateti
         due=due(session, actor, now),
         incidents=open_incidents(session, actor),
         closures=closures,
-        waiting=waiting(session, actor),
+        waiting=counts or waiting(session, actor),
     )
 
 
@@ -226,11 +234,14 @@ def in_force(session: Session, actor: Actor) -> list[Closure]:
 
 
 def waiting(session: Session, actor: Actor) -> Waiting:
-    """Count what waits for the engineer or the administrator; one query."""
+    """Count what waits; one query for all of it."""
     failed = select(func.count()).select_from(Notice)
     failed = failed.where(Notice.state == "failed", notices_of(actor))
+    unseen = select(func.count()).select_from(Alert)
+    unseen = unseen.where(Alert.live, Alert.acknowledged.is_(False), Alert.visible_to(actor))
     row = session.execute(
         select(
+            unseen.scalar_subquery(),
             select(func.count()).select_from(Channel).where(~Channel.claimed).scalar_subquery(),
             select(func.count())
             .select_from(Quarantined)
@@ -242,7 +253,7 @@ def waiting(session: Session, actor: Actor) -> Waiting:
     return Waiting(*row)
 
 
-def notices_of(actor: Actor) -> object:
+def notices_of(actor: Actor) -> ColumnElement[bool]:
     """Return the condition that a notice is about the actor's sites, or about no site."""
     mine = staff_scope(actor, Notice.site_id)
     return mine | Notice.site_id.is_(None) if actor.is_staff else mine

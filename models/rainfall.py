@@ -56,6 +56,8 @@ def rainfall(
     caught: dict[int, int] = {}
     readers: dict[int, Gauge] = {}
     for key, at_ms, value in rows:
+        if value is None:
+            continue
         reader = readers.get(key)
         if reader is None:
             reader = readers[key] = Gauge(counter=gauges[key].quantity == "rain_total")

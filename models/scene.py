@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from models.alert import Alert, rank
 from models.bars import BELIEVABLE
 from models.people import Actor
+from models.reading import SensorState
 from models.readings import NEVER, Correction, Latest, latest
 from models.registry import Element, Site
 from models.sensor import Sensor
@@ -61,8 +62,14 @@ def is_silence(alert: Alert) -> bool:
 def sensors_where(
     session: Session, actor: Actor, *conditions: ColumnElement[bool]
 ) -> list[Sensor]:
-    """Return sensors that the actor may see, with their places and epochs; two queries."""
-    found = session.scalars(
+    """Return sensors that the actor may see, with their places and epochs; one query."""
+    found: Sequence[Sensor] = session.scalars(_sensors(actor, *conditions)).unique().all()
+    return list(found)
+
+
+def _sensors(actor: Actor, *conditions: ColumnElement[bool]) -> Select[Sensor]:
+    # Epochs are few, so that joining them costs less than a query of their own.
+    return (
         select(Sensor)
         .join(Sensor.site)
         .outerjoin(Sensor.element)
@@ -71,17 +78,39 @@ def sensors_where(
             contains_eager(Sensor.site),
             contains_eager(Sensor.element).joinedload(Element.building),
             joinedload(Sensor.building),
-            selectinload(Sensor.epochs),
+            joinedload(Sensor.epochs),
         )
         .order_by(Site.code, Sensor.code)
     )
-    return list(found)
+
+
+def see_where(
+    session: Session,
+    actor: Actor,
+    alerts: Iterable[Alert],
+    now: datetime,
+    *conditions: ColumnElement[bool],
+) -> list[Seen]:
+    """Return sensors with their latest and their live alerts; one query."""
+    statement = _sensors(actor, *conditions).outerjoin(
+        SensorState, SensorState.sensor == Sensor.key
+    )
+    columns = (
+        SensorState.at_ms,
+        SensorState.value,
+        SensorState.quality,
+        SensorState.heard_ms,
+        SensorState.silent_since_ms,
+    )
+    rows = session.execute(statement.add_columns(*columns)).unique().all()
+    states = {row[0].key: Latest(*row[1:]) for row in rows}
+    return seen_with([row[0] for row in rows], states, alerts, now)
 
 
 def see(
     session: Session, sensors: Sequence[Sensor], alerts: Iterable[Alert], now: datetime
 ) -> list[Seen]:
-    """Return sensors with their latest and their live alerts; one query."""
+    """Return known sensors with their latest and their live alerts; one query."""
     states = latest(session, [sensor.key for sensor in sensors])
     return seen_with(sensors, states, alerts, now)
 

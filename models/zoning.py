@@ -76,12 +76,19 @@ def zone_scope(session: Session, zone: Zone) -> Scope:
 def own_elements(session: Session, zone: Zone) -> list[Element]:
     """Return the elements that stand in the zone itself and in its parts."""
     zones = session.scalars(select(Zone).where(Zone.site_id == zone.site_id)).all()
+    return elements_in(zone, zones, _elements(session, zone.site_id))
+
+
+def elements_in(
+    zone: Zone, zones: Iterable[Zone], elements: Iterable[Element]
+) -> list[Element]:
+    """Return those of the site's elements that stand in the zone itself and in its parts."""
     parts = _grow({zone.id: zone}, zones, lambda found, one: _ids(one.parent_ids) & found)
     buildings = {str(i) for part in parts for i in part.building_ids}
     names = {str(i) for part in parts for i in part.element_ids}
     return [
         element
-        for element in _elements(session, zone.site_id)
+        for element in elements
         if str(element.id) in names or str(element.building_id) in buildings
     ]
 

@@ -10,14 +10,14 @@ from flask import g, render_template, url_for
 
 from models.alert import LABELS, LONGEST_SHELF, Alert
 from models.alert_facts import (
+    Record,
     around,
     building_of,
     drawing_with,
     members,
     neighbours,
     notices_about,
-    record_of,
-    rule_version,
+    rule_with_record,
     zone_choices,
 )
 from models.alert_rights import buttons
@@ -38,7 +38,15 @@ from webapp.casework import names_of, told
 from webapp.db import db, site_now
 from webapp.filters import short_moment, t
 from webapp.scene import Pin, crop_round, drawing_of, pins_on, value_words
-from webapp.series import first_view, nearest, summary, table_rows, window_hours
+from webapp.series import (
+    Past,
+    first_view,
+    nearest,
+    read_past,
+    summary,
+    table_rows,
+    window_hours,
+)
 
 CHARTS = 3
 SHELF_HOURS = (1, 2, 4, 8, 24)
@@ -58,18 +66,19 @@ class Chart:
     url: str
     unit: str
     change: float | None = None
+    usual: float | None = None
 
 
 def alert_page(alert: Alert) -> str:
     """Draw the page of an alert."""
     now, session = site_now(), db.session()
     seen = around(session, g.actor, alert, now)
-    versioned = rule_version(session, alert.rule_code, alert.rule_version)
-    rule = versioned[1] if versioned else None
+    versioned = rule_with_record(session, alert.rule_code, alert.rule_version)
+    rule, record = versioned[1:] if versioned else (None, Record(0))
     charts = _charts(alert, seen, rule, now)
     main = next((one for one in seen if one.sensor.id == alert.sensor_id), None)
     events = history(session, "alert", alert.id)
-    names = names_of([alert.assignee_id, alert.acknowledged_by])
+    names = names_of([alert.assignee_id])
     calls = _calls(events)
     rain = rainfall(session, [one.sensor for one in seen], now)
     return render_template(
@@ -83,11 +92,11 @@ def alert_page(alert: Alert) -> str:
         steps=_steps(alert, now, names),
         can=buttons(alert, g.actor, now),
         rule=rule,
-        record=record_of(session, alert.rule_code),
+        record=record,
         charts=charts,
         seen=main,
         quality=quality(session, main.sensor, now) if main else None,
-        usual=_usual(main, now),
+        usual=_usual(charts, alert),
         rain=rain.get(alert.site_id) if alert.site_id else None,
         neighbours=[(one, value_words(one)) for one in neighbours(alert, seen)],
         scene=_scene(alert, seen),
@@ -111,36 +120,29 @@ def alert_page(alert: Alert) -> str:
 
 def _charts(alert: Alert, seen: Sequence[Seen], rule: Rule | None, now: datetime) -> list[Chart]:
     """Return the chart of the alert's sensor, or those of a combination's members."""
-    gauges = [one.sensor for one in seen if is_rain(one.sensor.quantity)]
-    mine = [one for one in seen if one.sensor.id == alert.sensor_id]
-    why = alert.reason.get("values", {})
-    if mine:
-        return [_chart(mine[0], gauges, alert, rule, why, now)]
-    return [
-        _chart(one, gauges, alert, None, {}, now)
-        for one, _ in members(alert, seen)[:CHARTS]
-    ]
-
-
-def _chart(
-    one: Seen,
-    gauges: Sequence[Sensor],
-    alert: Alert,
-    rule: Rule | None,
-    why: dict[str, Any],
-    now: datetime,
-) -> Chart:
-    sensor = one.sensor
-    gauge = gauge_for(gauges, sensor)
-    marks = sorted({alert, *one.alerts}, key=lambda each: each.observed_at)
-    if rule is not None:
-        marks = [each for each in marks if each.id != alert.id] + [alert]
+    shown = [one for one in seen if one.sensor.id == alert.sensor_id]
+    if not shown:
+        shown = [one for one, _ in members(alert, seen)[:CHARTS]]
+    if not shown:
+        return []
+    sensors = [one.sensor for one in shown]
+    gauge = gauge_for([one.sensor for one in seen], sensors[0])
     until = min(now, alert.observed_at + AFTER)
-    data = first_view(
-        sensor, gauge, now, window=(until - BEFORE, until), alerts=marks, rule=rule, why=why
-    )
-    last, before = data["window"][1], data["window"][1] - 86_400
-    value, earlier = nearest(data["t"], data["v"], last), nearest(data["t"], data["v"], before)
+    past = read_past(sensors, gauge, now, (until - BEFORE, until))
+    return [_chart(one, past, alert, rule, now) for one in shown]
+
+
+def _chart(one: Seen, past: Past, alert: Alert, rule: Rule | None, now: datetime) -> Chart:
+    sensor, until = one.sensor, past.window[1]
+    is_own = sensor.id == alert.sensor_id
+    why = alert.reason.get("values", {}) if is_own else {}
+    rule = rule if is_own else None
+    # The alert itself comes last: its change is the one that the bracket shows.
+    marks = [each for each in one.alerts if each.id != alert.id] + [alert]
+    data = first_view(sensor, past, alerts=marks, rule=rule, why=why)
+    value = nearest(data["t"], data["v"], until.timestamp())
+    earlier = nearest(data["t"], data["v"], until.timestamp() - 86_400)
+    known = value is not None and earlier is not None
     return Chart(
         one,
         _chart_title(sensor, rule, why),
@@ -148,8 +150,9 @@ def _chart(
         summary(sensor, data),
         table_rows(sensor, data, until),
         series_url(sensor, window_hours(rule, why)),
-        unit_of(sensor),
-        value - earlier if value is not None and earlier is not None else None,
+        symbol(sensor.quantity),
+        value - earlier if known else None,
+        None if is_rain(sensor.quantity) else usual(changes(past.year(sensor))),
     )
 
 
@@ -159,11 +162,6 @@ def _chart_title(sensor: Sensor, rule: Rule | None, why: dict[str, Any]) -> str:
     return t(f"quantity.{sensor.quantity}")
 
 
-def unit_of(sensor: Sensor) -> str:
-    """Return the unit beside the chart's values."""
-    return symbol(sensor.quantity)
-
-
 def series_url(sensor: Sensor, hours: int) -> str:
     """Return the address of finer points, with the span left open for the script."""
     where = url_for("series.points", site=sensor.site.code, code=sensor.code)
@@ -171,10 +169,10 @@ def series_url(sensor: Sensor, hours: int) -> str:
     return f"{where}?since={{since}}&until={{until}}{more}"
 
 
-def _usual(main: Seen | None, now: datetime) -> float | None:
-    if main is None or is_rain(main.sensor.quantity):
-        return None
-    return usual(changes(db.session(), main.sensor, now))
+def _usual(charts: Sequence[Chart], alert: Alert) -> float | None:
+    """Return what 95 of 100 days' changes stay below, of the alert's own sensor."""
+    mine = [one.usual for one in charts if one.seen.sensor.id == alert.sensor_id]
+    return mine[0] if mine else None
 
 
 def _steps(alert: Alert, now: datetime, names: dict) -> list[tuple[str, str, str]]:
@@ -205,7 +203,7 @@ def _who(step: str, alert: Alert, names: dict) -> str:
 
 def _scene(alert: Alert, seen: Sequence[Seen]) -> dict[str, Any] | None:
     """Return the part of the elevation round the alert's sensor, with the pins there."""
-    found = drawing_with(db.session(), alert.site_id, alert.sensor_id)
+    found = drawing_with(db.session(), alert.sensor_id)
     if found is None:
         return None
     row, own = found

@@ -167,7 +167,8 @@ def acknowledge(key: str) -> ResponseReturnValue:
 def assign(key: str) -> ResponseReturnValue:
     """Send somebody."""
     alert = _begin(key, "assign")
-    people = {str(user.id): user for user, _ in staff_at(db.session(), alert.site_id, machine_now())}
+    staff = staff_at(db.session(), alert.site_id, machine_now())
+    people = {str(user.id): user for user, _ in staff}
     person = people.get(request.form.get("person", ""))
     if person is None:
         raise BadInput([Fault("person", reason("form.not_a_choice"))])

@@ -2,11 +2,11 @@
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from models.claim import claim as claim_channel
 from models.errors import BadInput, Fault, Forbidden
-from models.people import STAFF, Actor
+from models.people import STAFF
 from models.reading import Channel
 from models.reasons import reason
 from models.scene import sensors_where
@@ -16,20 +16,11 @@ from webapp.db import begin_write, commit, db, site_now
 from webapp.filters import name, t
 from webapp.forms import again
 from webapp.listing import wanted
-from webapp.navigation import nav_count
 from webapp.policies import allow
 
 pages = Blueprint("channels", __name__, url_prefix="/channels")
 CLAIMERS = ("manager", "engineer")
 LISTED = 200
-
-
-@nav_count("channels.index")
-def unclaimed(actor: Actor) -> int:
-    """Count the channels that wait for a sensor."""
-    return db.session.scalar(
-        select(func.count()).select_from(Channel).where(~Channel.claimed)
-    ) or 0
 
 
 @pages.get("/")

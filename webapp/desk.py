@@ -4,14 +4,13 @@ from datetime import datetime
 
 from flask import Blueprint, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
 
 from models.alert import SEVERITIES, Alert
 from models.alert_rights import buttons
 from models.clock import machine_now
 from models.desk_facts import Desk, read_desk
 from models.paths import path_to
-from models.people import STAFF, Actor
+from models.people import STAFF
 from models.units import symbol
 from webapp.alert_words import (
     event_word,
@@ -26,8 +25,8 @@ from webapp.db import db, site_now
 from webapp.filters import t, url_for_or
 from webapp.live import shared
 from webapp.measures import digits, measure, measured
-from webapp.navigation import nav_count
 from webapp.policies import signed_in
+from webapp.waiting import counts
 
 pages = Blueprint("desk", __name__)
 pages.add_app_template_global(measured, "measured")
@@ -53,7 +52,7 @@ def show() -> ResponseReturnValue:
 @shared
 def _desk() -> str:
     now = site_now()
-    desk = read_desk(db.session(), g.actor, now, machine_now())
+    desk = read_desk(db.session(), g.actor, now, machine_now(), counts(g.actor))
     names = names_of(alert.assignee_id for alert in desk.alerts)
     return render_template(
         "desk/show.html",
@@ -97,11 +96,3 @@ def sentence_of(desk: Desk) -> str:
         return t("desk.in_hand", n=len(desk.alerts))
     return t("desk.calm")
 
-
-@nav_count("alerts.index")
-def waiting_alerts(actor: Actor) -> int:
-    """Count the alerts that nobody has acknowledged."""
-    mine = select(func.count()).select_from(Alert).where(
-        Alert.live, Alert.acknowledged.is_(False), Alert.visible_to(actor)
-    )
-    return db.session.scalar(mine) or 0

@@ -21,7 +21,7 @@ KINDS = (
 
 
 def events_of(actor: Actor) -> ColumnElement[bool]:
-    """Return the condition of the events of the actor's sites; those of none for whoever has all."""
+    """Return the condition of the actor's events; those of no site for whoever has all sites."""
     mine = staff_scope(actor, Event.site_id)
     if any(grant.site_ids is None for grant in actor.grants):
         return mine | Event.site_id.is_(None)

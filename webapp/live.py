@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, make_response, request
 from sqlalchemy import func, select
 
 from models.event import Event
-from models.pulse import state_version
+from models.pulse import Pulse
 from models.store import Store
 from webapp.db import db, store
 from webapp.policies import signed_in
@@ -40,8 +40,9 @@ def live_version() -> str:
     the second has, new readings are in, and a desk may wait a few seconds for them.
     """
     if "live_version" not in g:
-        happened = db.session.scalar(select(func.max(Event.number))) or 0
-        g.live_version = f"{happened}-{state_version(db.session())}"
+        state = select(Pulse.state).where(Pulse.id == 1).scalar_subquery()
+        happened, measured = db.session.execute(select(func.max(Event.number), state)).one()
+        g.live_version = f"{happened or 0}-{measured or 0}"
     return g.live_version
 
 

@@ -22,7 +22,7 @@ CHANNELS = ("email", "webhook")
 def index() -> str:
     """List notices, the newest first."""
     state, channel = wanted("state", STATES), wanted("channel", CHANNELS)
-    found = select(Notice).where(notices_of(g.actor))  # type: ignore[arg-type]
+    found = select(Notice).where(notices_of(g.actor))
     if state:
         found = found.where(Notice.state == state)
     if channel:

@@ -4,17 +4,15 @@ from dataclasses import dataclass
 
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from models.claim import decode_again
 from models.errors import Missing
-from models.people import Actor
 from models.reading import Quarantined
 from webapp.db import begin_write, commit, db, site_now
 from webapp.filters import t
 from webapp.forms import again
 from webapp.listing import PER_PAGE, next_page, numbered, wanted
-from webapp.navigation import nav_count
 from webapp.policies import allow
 
 pages = Blueprint("quarantine", __name__, url_prefix="/quarantine")
@@ -61,13 +59,6 @@ def _hex(part: bytes) -> str:
         letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
         lines.append(f"{start:06x}  {row.hex(' '):<{LINE * 3 - 1}}  {letters}")
     return "\n".join(lines)
-
-
-@nav_count("quarantine.index")
-def waiting(actor: Actor) -> int:
-    """Count the messages that nobody has had read again."""
-    mine = select(func.count()).select_from(Quarantined)
-    return db.session.scalar(mine.where(Quarantined.decoded_again_at.is_(None))) or 0
 
 
 @pages.get("/")

@@ -16,7 +16,7 @@ from models.inputs import Faults
 from models.people import STAFF
 from models.reasons import reason
 from models.retirement import WHYS, retire_sensor
-from models.scene import Seen, see, sensors_where
+from models.scene import Seen, see, see_where
 from models.sensor import EPOCH_KINDS, Sensor
 from models.times import from_ms
 from webapp.alert_page import series_url
@@ -29,7 +29,7 @@ from webapp.listing import wanted
 from webapp.papers import moment_of, number_of, text_of
 from webapp.policies import allow
 from webapp.scene import ORDER, value_words
-from webapp.series import find_sensor, first_view, summary, table_rows
+from webapp.series import find_sensor, first_view, read_past, summary, table_rows
 
 pages = Blueprint("sensors", __name__, url_prefix="/sensors")
 STANDINGS = ("unknown", "stale", "fresh", "retired")
@@ -46,11 +46,11 @@ def index() -> str:
     session, now = db.session(), site_now()
     standing = wanted("standing", STANDINGS)
     site = request.args.get("site", "")
-    sensors = sensors_where(session, g.actor)
     live = session.scalars(select(Alert).where(Alert.live, Alert.visible_to(g.actor))).all()
+    everything = see_where(session, g.actor, live, now)
     seen = [
         one
-        for one in see(session, sensors, live, now)
+        for one in everything
         if _is_wanted(one, standing) and (not site or one.sensor.site.code == site)
     ]
     seen.sort(key=lambda one: (one.standing == "retired", one.is_known, ORDER[one.level]))
@@ -59,7 +59,7 @@ def index() -> str:
         rows=[(one, value_words(one)) for one in seen],
         standing=standing,
         standings=STANDINGS,
-        sites=sorted({one.site for one in sensors}, key=lambda one: one.code),
+        sites=sorted({one.sensor.site for one in everything}, key=lambda one: one.code),
         site=site,
     )
 
@@ -84,8 +84,8 @@ def show(site: str, code: str) -> str:
     ).all()
     one = see(session, [sensor], alerts, now)[0]
     until = _end(one, now)
-    window = (until - WINDOW, until)
-    data = first_view(sensor, gauge, until, window=window, alerts=alerts[::-1])
+    past = read_past([sensor], gauge, until, (until - WINDOW, until))
+    data = first_view(sensor, past, alerts=alerts[::-1])
     rules = rule_names(session, alerts)
     mine = sensor.site_id
     return render_template(

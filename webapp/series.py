@@ -1,6 +1,7 @@
 """What the charts draw: the first view inside the page, finer points for a span by request."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -10,7 +11,23 @@ from sqlalchemy import select
 
 from models.alert import Alert
 from models.bars import is_rain
-from models.chart import Line, gauge_for, joined, line, rain_bars
+from models.chart import (
+    HOUR_MS,
+    MOST_COARSE,
+    MOST_RAW,
+    Line,
+    Spot,
+    buckets,
+    gauge_for,
+    hours_of,
+    joined,
+    line,
+    rain_bars,
+    rain_line,
+    raw_line,
+    raw_of,
+    with_growing,
+)
 from models.errors import BadInput, Fault, Missing
 from models.reading import SensorState
 from models.reasons import reason
@@ -18,7 +35,7 @@ from models.registry import Site
 from models.rules.spec import Accumulation, Rate, Rule, Threshold
 from models.scene import sensors_where
 from models.sensor import Sensor
-from models.times import from_ms
+from models.times import from_ms, to_ms
 from models.units import QUANTITIES, symbol
 from webapp.db import db, site_now
 from webapp.filters import t
@@ -91,39 +108,94 @@ def _version(sensor: Sensor, since: datetime, until: datetime) -> str:
     return sha256(kept.encode()).hexdigest()[:20]
 
 
-def first_view(
-    sensor: Sensor,
+@dataclass(frozen=True)
+class Past:
+    """A year of some sensors, read once for all that a page makes of it: three queries."""
+
+    now: datetime
+    window: tuple[datetime, datetime]
+    hours: dict[int, list[Spot]]
+    raw: dict[int, list[Spot]]
+    rain: list[list[float]]
+    rain_width_s: int
+
+    def year(self, sensor: Sensor) -> list[Spot]:
+        """Return the hours of a sensor."""
+        return self.hours.get(sensor.key, [])
+
+    def coarse(self, sensor: Sensor, hours: int) -> Line:
+        """Return the year up to the window."""
+        since, until = self.now - YEAR, self.window[0]
+        if is_rain(sensor.quantity):
+            return rain_line(_mm_of(self.year(sensor)), since, until, hours, MOST_COARSE)
+        before = [spot for spot in self.year(sensor) if spot.at_ms <= to_ms(until)]
+        return Line(buckets(before, since, until, MOST_COARSE), True)
+
+    def fine(self, sensor: Sensor, hours: int) -> Line:
+        """Return the window, as fine as it was measured where that is stored."""
+        if is_rain(sensor.quantity):
+            return rain_line(self._rain(sensor), *self.window, hours)
+        found = self.raw.get(sensor.key, [])
+        if 0 < len(found) <= MOST_RAW:
+            return raw_line(sensor, found)
+        inside = [spot for spot in self.year(sensor) if spot.at_ms > to_ms(self.window[0])]
+        return Line(buckets(inside, *self.window), True)
+
+
+    def _rain(self, gauge: Sensor) -> list[tuple[int, float]]:
+        hours = _mm_of(self.year(gauge))
+        if not hours or to_ms(self.now) - hours[-1][0] > 2 * HOUR_MS:
+            return hours
+        return with_growing(gauge, hours, self.raw.get(gauge.key, []), hours[-1][0])
+
+
+def read_past(
+    sensors: Sequence[Sensor],
     gauge: Sensor | None,
     now: datetime,
+    window: tuple[datetime, datetime],
+) -> Past:
+    """Read what the charts of some sensors at one site need."""
+    session = db.session()
+    rain, width = rain_bars(session, gauge, now - YEAR, now)
+    return Past(
+        now,
+        window,
+        hours_of(session, sensors, now - YEAR, now),
+        raw_of(session, sensors, *window),
+        rain,
+        width,
+    )
+
+
+def first_view(
+    sensor: Sensor,
+    past: Past,
     *,
-    window: tuple[datetime, datetime] | None = None,
     alerts: Sequence[Alert] = (),
     rule: Rule | None = None,
     why: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what a page hands its chart: a year coarsely, the window finely, levels and marks."""
-    since, until = window or (now - timedelta(days=7), now)
     hours = window_hours(rule, why)
-    session = db.session()
-    fine = line(session, sensor, since, until, rain_hours=hours)
-    coarse = line(session, sensor, now - YEAR, since, rain_hours=hours, coarse=True)
-    both = joined(Line(coarse.spots, coarse.has_band), fine)
-    rain, width = rain_bars(session, gauge, now - YEAR, now)
+    both = joined(past.coarse(sensor, hours), past.fine(sensor, hours))
     known = QUANTITIES.get(sensor.quantity)
     data: dict[str, Any] = {
         **both.to_json(),
-        "rain": rain,
-        "rain_width_s": width,
+        "rain": past.rain,
+        "rain_width_s": past.rain_width_s,
         "thresholds": thresholds(rule, why or {}),
         "below": bool(rule and rule.direction == "below"),
-        "alerts": [
-            {"t": one.observed_at.timestamp(), "severity": one.peak} for one in alerts
-        ],
-        "window": [since.timestamp(), until.timestamp()],
+        "alerts": [{"t": one.observed_at.timestamp(), "severity": one.peak} for one in alerts],
+        "window": [moment.timestamp() for moment in past.window],
         "decimals": known.decimals if known else 2,
     }
     change = change_of(sensor, rule, why or {}, alerts)
     return {**data, "change": change} if change else data
+
+
+def _mm_of(year: Sequence[Spot]) -> list[tuple[int, float]]:
+    return [(spot.at_ms, spot.value or 0.0) for spot in year if spot.value is not None]
 
 
 def window_hours(rule: Rule | None, why: Mapping[str, Any] | None) -> int:
@@ -232,7 +304,3 @@ def summary(sensor: Sensor, data: Mapping[str, Any]) -> str:
         rain=fallen,
     )
 
-
-def is_gauge(sensor: Sensor) -> bool:
-    """Whether a sensor is drawn as sums of rain."""
-    return is_rain(sensor.quantity)

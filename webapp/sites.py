@@ -14,7 +14,7 @@ from models.rainfall import rainfall
 from models.reading import RainEpisode
 from models.registry import Drawing, Site, Zone
 from models.scaffold import Scaffold
-from models.scene import Seen, see, sensors_where
+from models.scene import Seen, see_where
 from models.sensor import Sensor
 from webapp.alert_words import headline
 from webapp.db import db, site_now
@@ -31,9 +31,8 @@ def index() -> str:
     """List the sites, the worst first."""
     session, now = db.session(), site_now()
     live = with_places(session, Alert.live, Alert.visible_to(g.actor))
-    sensors = sensors_where(session, g.actor, Sensor.retired_at.is_(None))
-    seen = see(session, sensors, live, now)
-    rain = rainfall(session, sensors, now)
+    seen = see_where(session, g.actor, live, now, Sensor.retired_at.is_(None))
+    rain = rainfall(session, [one.sensor for one in seen], now)
     sites = session.scalars(
         select(Site).where(Site.visible_to(g.actor)).order_by(Site.retired, Site.code)
     ).all()
@@ -55,7 +54,7 @@ def show(code: str) -> str:
         raise Missing("site", code)
     read_in_zone(site.timezone)
     live = with_places(session, Alert.live, Alert.site_id == site.id)
-    seen = see(session, sensors_where(session, g.actor, Sensor.site_id == site.id), live, now)
+    seen = see_where(session, g.actor, live, now, Sensor.site_id == site.id)
     by_id = {one.sensor.id: one for one in seen}
     return render_template(
         "sites/show.html",
