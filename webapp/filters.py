@@ -37,7 +37,7 @@ SEVERITIES = {
 }
 
 
-def t(code: str, **values: Any) -> str:
+def t(code: str, /, **values: Any) -> str:
     """Return the words of a code in the reader's language."""
     try:
         return phrase(code, current_reader(), **values)
