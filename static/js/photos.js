@@ -85,7 +85,7 @@ async function send(form, field, photo, shown, words) {
     return true;
   }
   let why = '';
-  try { why = JSON.parse(answer.responseText).detail ?? ''; } catch { /* no answer, or no JSON */ }
+  try { const told = JSON.parse(answer.responseText); why = told.errors?.[0]?.text ?? told.detail ?? ''; } catch { /* no answer, or no JSON */ }
   shown.item.classList.add('failed');
   shown.state.textContent = why ? `${words.failed}: ${why}` : words.failed;
   shown.retry.hidden = false;
