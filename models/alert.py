@@ -88,6 +88,7 @@ class Alert(Noun, Base):
     suppressed_by: Mapped[str | None]
     assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("user.id"))
     raised_at: Mapped[datetime]  # site time of the decision
+    risen_at: Mapped[datetime]  # when it last rose to the severity that it pages for
     observed_at: Mapped[datetime]  # of the reading that decided it
     arrived_at: Mapped[datetime | None]  # where that reading came late
     late: Mapped[bool] = mapped_column(default=False)
@@ -330,6 +331,7 @@ def _open(session: Session, subject: Subject, verdict: Verdict, now: datetime, b
         severity=verdict.severity,
         peak=verdict.severity,
         raised_at=now,
+        risen_at=now,
         observed_at=verdict.observed_at,
         arrived_at=verdict.arrived_at,
         late=verdict.late,
@@ -354,6 +356,7 @@ def _rise(alert: Alert, verdict: Verdict, now: datetime, by: Actor) -> bool:
     alert.observed_at, alert.arrived_at = verdict.observed_at, verdict.arrived_at
     alert.value, alert.limit, alert.reason = verdict.value, verdict.limit, verdict.reason.to_json()
     if higher:
+        alert.risen_at = now
         alert.acknowledged, alert.acknowledged_at, alert.acknowledged_by = False, None, None
     _note(alert, verdict, now, by)
     return higher and alert.shelved_until is None

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.accounts import add_user
+from models.alert import Alert
 from models.base import bilingual
 from models.contacts import Contact
 from models.duty import add_shift
@@ -22,6 +23,10 @@ from models.registry import Site
 COMPANY = bilingual("江左古建（演示）", "Jiangzuo Heritage Builders (demo)")
 DOMAIN = "ridgewatch.example"
 ON_DUTY_FOR = timedelta(days=3650)
+DUTY = f"duty@{DOMAIN}"
+ATTENDED = "已查看，继续关注。"  # what the one on duty writes, in her own language
+
+Turn = Callable[[Session, datetime], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,6 @@ def settle(
     session: Session,
     accounts: Sequence[Account],
     hashes: Sequence[str],
-    language: str,
     *,
     by: Actor,
     now: datetime,
@@ -90,11 +94,30 @@ def settle(
             now=now,
             since=now,
         )
-        user.language = language
+        user.language = ""  # as the browser wishes
         users[role] = user
     add_shift(session, users["duty"], now, now + ON_DUTY_FOR, by=by, now=now)
     for site in session.scalars(select(Site).order_by(Site.code)):
         _fill_call_list(session, site, by=by, now=now)
+
+
+def attended(turn: Turn) -> Turn:
+    """Let the one on duty see to the week's alerts as they come, as a real desk would.
+
+    So the story opens on a desk where only what is new waits.
+    """
+
+    def turn_and_attend(session: Session, now: datetime) -> None:
+        turn(session, now)
+        if now.minute % 10:
+            return
+        waiting = select(Alert).where(Alert.live, Alert.acknowledged.is_(False))
+        for alert in session.scalars(waiting.order_by(Alert.raised_at, Alert.code)):
+            person = session.scalars(select(User).where(User.email == DUTY)).one()
+            by = Actor("person", person.id, person.name)
+            alert.acknowledge(by=by, now=now, note=ATTENDED)
+
+    return turn_and_attend
 
 
 def _fill_call_list(session: Session, site: Site, *, by: Actor, now: datetime) -> None:

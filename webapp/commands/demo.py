@@ -41,7 +41,7 @@ def command() -> int:
     say = _speaker(language_of(os.environ))
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (settings.data_dir / DATABASE).exists():
-        _prepare(settings, language_of(os.environ), say)
+        _prepare(settings, say)
     return _run(settings, say, stop)
 
 
@@ -55,7 +55,7 @@ def _speaker(language: str) -> "Callable[..., None]":
     return say
 
 
-def _prepare(settings: "Settings", language: str, say: "Callable[..., None]") -> None:
+def _prepare(settings: "Settings", say: "Callable[..., None]") -> None:
     """Make everything in a folder beside, and move it into place when it is whole."""
     import shutil
 
@@ -67,7 +67,7 @@ def _prepare(settings: "Settings", language: str, say: "Callable[..., None]") ->
     aside = Settings.read({"RIDGEWATCH_DATA_DIR": str(folder)}, demo=True)
     with made(aside):
         pass
-    accounts = _fill(aside, language, say)
+    accounts = _fill(aside, say)
     from webapp.demo import keep
 
     keep(settings.data_dir / ACCOUNTS, accounts)
@@ -85,7 +85,7 @@ def _settle_file(path: "Path") -> None:
     os.close(file)
 
 
-def _fill(settings: "Settings", language: str, say: "Callable[..., None]") -> "list[Account]":
+def _fill(settings: "Settings", say: "Callable[..., None]") -> "list[Account]":
     from datetime import datetime
 
     from models.installation import COMMAND
@@ -105,7 +105,7 @@ def _fill(settings: "Settings", language: str, say: "Callable[..., None]") -> "l
         say("demo.preparing_registry")
         with store.writing() as session:
             load(session, story.registry, by=COMMAND, now=begins)
-            demo.settle(session, accounts, hashes, language, by=COMMAND, now=begins)
+            demo.settle(session, accounts, hashes, by=COMMAND, now=begins)
         say("demo.preparing_history")
         _load_year(store, story)
         say("demo.preparing_week")
@@ -135,13 +135,14 @@ def _play_week(store: "Store", story: Any, begins: Any, now: Any) -> None:
     from models.clock import HeldClock
     from models.times import to_ms
     from sensors_sim.stream import packets
+    from webapp import demo
 
     messages = (
         Message(one.topic, one.payload, one.at_ms, qos=1, retain=one.retain, dup=one.dup)
         for one in packets(story, SEED, until_ms=to_ms(now))
         if one.event is None
     )
-    Runner(store, HeldClock(begins), turn=Turn()).run(messages, now)
+    Runner(store, HeldClock(begins), turn=demo.attended(Turn())).run(messages, now)
 
 
 def _set_clock(store: "Store", now: Any) -> None:

@@ -682,6 +682,7 @@ def upgrade() -> None:
     sa.Column('suppressed_by', sa.String(), nullable=True),
     sa.Column('assignee_id', sa.Uuid(), nullable=True),
     sa.Column('raised_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('risen_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('observed_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('arrived_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('late', sa.Boolean(), nullable=False),
