@@ -372,6 +372,7 @@ def _raise_alert(store: Store, rule: str) -> None:
                 severity="low",
                 peak="low",
                 raised_at=NOW,
+                risen_at=NOW,
                 observed_at=NOW,
                 changed_at=NOW,
                 reason={"code": "rule.reached", "values": {}},
