@@ -13,6 +13,7 @@ from models import (  # noqa: F401  (imported for their tables and guards)
     gate,
     heartbeat,
     hold,
+    idempotency,
     incident,
     inspection,
     job,
