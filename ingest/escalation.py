@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.alert import Alert
 from models.event import record
 from models.notice import Notice
-from models.paging import page, recipients, tell
+from models.paging import recipients, tell
 from models.people import machine
 from models.reasons import Reason, reason
 from models.times import iso
@@ -49,7 +49,8 @@ def unshelve(session: Session, now: datetime) -> datetime | None:
         if alert.shelved_until is not None and alert.shelved_until > now:
             nexts.append(alert.shelved_until)
         elif alert.come_off_shelf(by=CLOCK, now=now):
-            page(session, alert, _why(alert, "notice.shelf_ended", until=iso(now)), now)
+            why = _why(alert, "notice.shelf_ended", until=iso(now))
+            _tell(session, alert, "page", TOLD_AT_FIRST.get(alert.severity, 0), why, now)
     return min(nexts, default=None)
 
 
@@ -93,14 +94,22 @@ def _page_again(
     session: Session, alert: Alert, step: int, last_at: datetime, now: datetime
 ) -> None:
     """Tell those who were told and the next in the chain; the record says that it came to it."""
-    roles = CHAIN[: TOLD_AT_FIRST[alert.severity] + step]
     why = _why(alert, "notice.nobody_acknowledged", since=iso(last_at), step=step)
     record(alert, "page_again", by=CLOCK, now=now, after=alert.state(now), why=why)
+    _tell(session, alert, KIND, TOLD_AT_FIRST[alert.severity] + step, why, now)
+
+
+def _tell(
+    session: Session, alert: Alert, kind: str, roles: int, why: Reason, now: datetime
+) -> None:
+    """Tell the first so many of the chain, under a key of this very instant; 0 tells nobody."""
+    if roles == 0:
+        return
     tell(
         session,
-        recipients(session, alert.site_id, roles, now),
-        key=f"{alert.code}:{KIND}:{alert.severity}:{iso(now)}",
-        kind=KIND,
+        recipients(session, alert.site_id, CHAIN[:roles], now),
+        key=f"{alert.code}:{why.code}:{alert.severity}:{iso(now)}",
+        kind=kind,
         why=why,
         now=now,
         alert=alert,
