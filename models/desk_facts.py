@@ -198,6 +198,8 @@ def sparks(
     for one in seen:  # the hour that is growing, as its last reading
         rain = one.sensor.quantity in ("rain_total", "rain_increment")
         if one.sensor.key in lines and one.standing == "fresh" and not rain:
+            if lines[one.sensor.key][-2] is None:  # on the hour its bar is not made yet
+                del lines[one.sensor.key][-2]
             lines[one.sensor.key][-1] = one.value
     return {wanted[key].id: line for key, line in lines.items()}
 

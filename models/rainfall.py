@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from models.sensor import Sensor
 from models.times import to_ms
 
 # A gauge that reports hourly has its last total before the window within this.
-BEFORE = timedelta(hours=3)
+BEFORE_MS = 3 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,20 @@ def rainfall(
     session: Session, sensors: Sequence[Sensor], now: datetime, hours: int = 24
 ) -> dict[uuid.UUID, Rainfall]:
     """Return the rain of `(now − hours, now]` by site; one query for all gauges."""
+    return by_site(sensors, caught_by(session, sensors, now, hours), hours)
+
+
+def caught_by(
+    session: Session, sensors: Sequence[Sensor], now: datetime, hours: int = 24
+) -> dict[int, float]:
+    """Return the millimetres that each gauge caught, by its key; a silent one is not named."""
     gauges = {s.key: s for s in sensors if is_rain(s.quantity) and s.retired_at is None}
     since_ms = to_ms(now - timedelta(hours=hours))
     rows = session.execute(
         select(Reading.sensor, Reading.at_ms, Reading.value)
         .where(
             Reading.sensor.in_(list(gauges)),
-            Reading.at_ms > since_ms - to_ms_span(BEFORE),
+            Reading.at_ms > since_ms - BEFORE_MS,
             Reading.at_ms <= to_ms(now),
             Reading.quality <= BELIEVABLE,
             Reading.value.is_not(None),
@@ -54,31 +61,27 @@ def rainfall(
         .order_by(Reading.sensor, Reading.at_ms)
     )
     caught: dict[int, int] = {}
-    readers: dict[int, Gauge] = {}
+    readers = {
+        key: Gauge(counter=gauge.quantity == "rain_total") for key, gauge in gauges.items()
+    }
     for key, at_ms, value in rows:
         if value is None:
             continue
-        reader = readers.get(key)
-        if reader is None:
-            reader = readers[key] = Gauge(counter=gauges[key].quantity == "rain_total")
-        credit = reader.read(at_ms, value)
+        credit = readers[key].read(at_ms, value)
         if at_ms > since_ms:
             caught[key] = caught.get(key, 0) + (credit.um if credit else 0)
-    return _by_site(gauges, caught, hours)
+    return {key: mm_of(um) for key, um in caught.items()}
 
 
-def to_ms_span(span: timedelta) -> int:
-    """Return a span in whole milliseconds."""
-    return span // timedelta(milliseconds=1)
-
-
-def _by_site(
-    gauges: dict[int, Sensor], caught: dict[int, int], hours: int
+def by_site(
+    sensors: Sequence[Sensor], caught: Mapping[int, float], hours: int = 24
 ) -> dict[uuid.UUID, Rainfall]:
+    """Return for each site with a gauge what its fullest gauge caught."""
     found: dict[uuid.UUID, Rainfall] = {}
-    for key, gauge in gauges.items():
-        mm = mm_of(caught[key]) if key in caught else None
-        known = found.get(gauge.site_id)
+    for gauge in sensors:
+        if not is_rain(gauge.quantity) or gauge.retired_at is not None:
+            continue
+        mm, known = caught.get(gauge.key), found.get(gauge.site_id)
         if known is None or (mm is not None and (known.mm is None or mm > known.mm)):
             found[gauge.site_id] = Rainfall(mm, gauge.code, hours)
     return found

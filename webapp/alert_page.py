@@ -27,14 +27,14 @@ from models.clock import machine_now
 from models.contacts import call_list
 from models.event import Event, history
 from models.incident import Incident
-from models.rainfall import rainfall
+from models.rainfall import by_site, caught_by
 from models.rules.spec import Rule
 from models.scene import Seen
 from models.sensor import Sensor
 from models.staff import staff_at
 from models.units import symbol
-from webapp.alert_words import headline, place_parts, reason_text, standing_of
-from webapp.casework import names_of, told
+from webapp.alert_words import headline, log_of, place_parts, reason_text, standing_of
+from webapp.casework import names_of
 from webapp.db import db, site_now
 from webapp.filters import short_moment, t
 from webapp.scene import Pin, crop_round, drawing_of, pins_on, value_words
@@ -80,7 +80,9 @@ def alert_page(alert: Alert) -> str:
     events = history(session, "alert", alert.id)
     names = names_of([alert.assignee_id])
     calls = _calls(events)
-    rain = rainfall(session, [one.sensor for one in seen], now)
+    sensors = [one.sensor for one in seen]
+    caught = caught_by(session, sensors, now)
+    rain = by_site(sensors, caught)
     return render_template(
         "alerts/show.html",
         alert=alert,
@@ -98,8 +100,8 @@ def alert_page(alert: Alert) -> str:
         quality=quality(session, main.sensor, now) if main else None,
         usual=_usual(charts, alert),
         rain=rain.get(alert.site_id) if alert.site_id else None,
-        neighbours=[(one, value_words(one)) for one in neighbours(alert, seen)],
-        scene=_scene(alert, seen),
+        neighbours=[(one, value_words(one, caught)) for one in neighbours(alert, seen)],
+        scene=_scene(alert, seen, caught),
         zones=zone_choices(session, alert),
         building=building_of(alert),
         incident=session.get(Incident, alert.incident_id) if alert.incident_id else None,
@@ -111,7 +113,8 @@ def alert_page(alert: Alert) -> str:
         ],
         notices=notices_about(session, alert),
         people=_people(alert, now),
-        log=told(events),
+        log=log_of(events),
+        terms=[] if alert.sensor_id else _terms(alert, seen),
         labels=[(label, t(f"alert_label.{label}")) for label in LABELS],
         may_close_zone=g.actor.has_role("duty", "manager", site_id=alert.site_id),
         may_open_case=g.actor.has_role("duty", "manager", "engineer", site_id=alert.site_id),
@@ -175,6 +178,11 @@ def _usual(charts: Sequence[Chart], alert: Alert) -> float | None:
     return mine[0] if mine else None
 
 
+def _terms(alert: Alert, seen: Sequence[Seen]) -> list[tuple[Seen, str]]:
+    """Return what came together in a combination: the sensors and what each held."""
+    return [(one, str(term.get("severity", ""))) for one, term in members(alert, seen)]
+
+
 def _steps(alert: Alert, now: datetime, names: dict) -> list[tuple[str, str, str]]:
     """Return the course of an alert: raised, seen, looked at, decided, labelled."""
     over = not alert.live
@@ -201,7 +209,9 @@ def _who(step: str, alert: Alert, names: dict) -> str:
     return names.get(alert.assignee_id, "") if step == "check" else ""
 
 
-def _scene(alert: Alert, seen: Sequence[Seen]) -> dict[str, Any] | None:
+def _scene(
+    alert: Alert, seen: Sequence[Seen], caught: dict[int, float]
+) -> dict[str, Any] | None:
     """Return the part of the elevation round the alert's sensor, with the pins there."""
     found = drawing_with(db.session(), alert.sensor_id)
     if found is None:
@@ -209,7 +219,7 @@ def _scene(alert: Alert, seen: Sequence[Seen]) -> dict[str, Any] | None:
     row, own = found
     drawing = drawing_of(row)
     by_id = {one.sensor.id: one for one in seen}
-    pins: list[Pin] = pins_on(drawing, row.pins, by_id)
+    pins: list[Pin] = pins_on(drawing, row.pins, by_id, caught)
     return {"row": row, "drawing": drawing, "pins": pins, "crop": crop_round(own)}
 
 

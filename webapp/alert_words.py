@@ -1,12 +1,15 @@
 """What pages call an alert: a headline from its reason, where it is, and how it stands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from models.alert import Alert
+from models.event import Event
 from models.reasons import Reason
 from models.words.render import catalogue
+from webapp.casework import Line, told
 from webapp.filters import name, sentence, t
 from webapp.reader import current_reader
 
@@ -28,6 +31,12 @@ def event_word(event: Any) -> str:
     """Return what was done in one word, for events that no noun has words of its own for."""
     code = f"event.action.{event.action}"
     return t(code) if has_words(code) else str(event.action)
+
+
+def log_of(events: Sequence[Event]) -> list[Line]:
+    """Return events as lines of a log; what has no sentence is told by one word."""
+    words = {event.number: event_word(event) for event in events}
+    return [line if line.text else replace(line, text=words[line.number]) for line in told(events)]
 
 
 def headline(alert: Alert, rules: Mapping[tuple[str, int], Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import url_for
 from markupsafe import Markup, escape
 
+from models.bars import is_rain
 from models.registry import Drawing as DrawingRow
 from models.registry import Pin as PinRow
 from models.registry_file.shapes import SHAPES
@@ -58,11 +59,14 @@ def _shape(name: str, values: Mapping[str, Any]) -> Markup:
 
 
 def pins_on(
-    drawing: Drawing, rows: Iterable[PinRow], seen: Mapping[Any, Seen]
+    drawing: Drawing,
+    rows: Iterable[PinRow],
+    seen: Mapping[Any, Seen],
+    caught: Mapping[int, float] | None = None,
 ) -> list[Pin]:
     """Return the pins of the sensors on a drawing, labels placed so that none hides another."""
     found = [
-        _pin(row, seen[row.sensor_id])
+        _pin(row, seen[row.sensor_id], caught)
         for row in rows
         if row.sensor_id in seen and seen[row.sensor_id].standing != "retired"
     ]
@@ -71,24 +75,29 @@ def pins_on(
     return sorted(found, key=lambda pin: -ORDER[pin.level])  # the worst is drawn last, on top
 
 
-def _pin(row: PinRow, one: Seen) -> Pin:
+def _pin(row: PinRow, one: Seen, caught: Mapping[int, float] | None) -> Pin:
     sensor = one.sensor
     return Pin(
         row.x,
         row.y,
         sensor.code,
         one.level,
-        value_words(one),
+        value_words(one, caught),
         url_for("sensors.show", site=sensor.site.code, code=sensor.code),
     )
 
 
-def value_words(one: Seen) -> str:
-    """Return the value in words; what is not heard has none."""
+def value_words(one: Seen, caught: Mapping[int, float] | None = None) -> str:
+    """Return the value in words; what is not heard has none.
+
+    `caught`: what gauges caught in 24 hours; a counter's own total says nothing to anybody.
+    """
     if one.standing in ("unknown", "never"):
         return t("fresh.silent")
     if one.standing == "stale":
         return t("fresh.stale")
+    if is_rain(one.sensor.quantity):
+        return t("scene.rain_day", mm=measure((caught or {}).get(one.sensor.key), "rain_total"))
     return measure(one.value, one.sensor.quantity)
 
 

@@ -14,14 +14,15 @@ from models.desk_facts import rule_names
 from models.errors import BadInput, Fault, Forbidden, Refusal, Stale
 from models.inputs import Faults
 from models.people import STAFF
+from models.rainfall import caught_by
 from models.reasons import reason
 from models.retirement import WHYS, retire_sensor
 from models.scene import Seen, see, see_where
 from models.sensor import EPOCH_KINDS, Sensor
 from models.times import from_ms
 from webapp.alert_page import series_url
-from webapp.alert_words import headline
-from webapp.casework import history_of, names_of, told
+from webapp.alert_words import headline, log_of
+from webapp.casework import history_of, names_of
 from webapp.db import begin_write, commit, db, site_now
 from webapp.filters import local, t
 from webapp.forms import again
@@ -53,10 +54,12 @@ def index() -> str:
         for one in everything
         if _is_wanted(one, standing) and (not site or one.sensor.site.code == site)
     ]
+    caught = caught_by(session, [one.sensor for one in seen], now)
     seen.sort(key=lambda one: (one.standing == "retired", one.is_known, ORDER[one.level]))
     return render_template(
         "sensors/index.html",
-        rows=[(one, value_words(one)) for one in seen],
+        rows=seen,
+        words={one.sensor.id: value_words(one, caught) for one in seen},
         standing=standing,
         standings=STANDINGS,
         sites=sorted({one.sensor.site for one in everything}, key=lambda one: one.code),
@@ -100,8 +103,9 @@ def show(site: str, code: str) -> str:
         quality=quality(session, sensor, now),
         alerts=[(alert, headline(alert, rules)) for alert in alerts],
         names=names_of(epoch.by_id for epoch in sensor.epochs),
-        log=told(history_of(sensor)),
+        log=log_of(history_of(sensor)),
         is_rain=is_rain(sensor.quantity),
+        fallen=caught_by(session, [sensor], now).get(sensor.key),
         may_keep=g.actor.has_role(*KEEPERS, site_id=mine) and sensor.retired_at is None,
         whys=[(why, t(f"sensor.retired_why.{why}")) for why in WHYS],
         kinds=[(kind, t(f"epoch.{kind}")) for kind in KINDS],

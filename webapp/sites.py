@@ -7,10 +7,10 @@ from sqlalchemy.orm import joinedload, selectinload
 from models.alert import Alert
 from models.clock import machine_now
 from models.closure import IN_FORCE, Closure
-from models.desk_facts import freshness, in_force, sites_facts, with_places
+from models.desk_facts import freshness, in_force, rule_names, sites_facts, with_places
 from models.errors import Missing
 from models.people import STAFF
-from models.rainfall import rainfall
+from models.rainfall import by_site, caught_by, rainfall
 from models.reading import RainEpisode
 from models.registry import Drawing, Site, Zone
 from models.scaffold import Scaffold
@@ -56,17 +56,17 @@ def show(code: str) -> str:
     live = with_places(session, Alert.live, Alert.site_id == site.id)
     seen = see_where(session, g.actor, live, now, Sensor.site_id == site.id)
     by_id = {one.sensor.id: one for one in seen}
+    sensors = [one.sensor for one in seen]
+    caught, rules = caught_by(session, sensors, now), rule_names(session, live)
+    rain = by_site(sensors, caught)
     return render_template(
         "sites/show.html",
         site=site,
         now=now,
-        alerts=[(alert, headline(alert, {})) for alert in live],
-        drawings=_drawings(site, by_id),
+        alerts=[(alert, headline(alert, rules)) for alert in live],
+        drawings=_drawings(site, by_id, caught),
         groups=groups(seen),
-        rain={
-            hours: rainfall(session, [one.sensor for one in seen], now, hours).get(site.id)
-            for hours in (1, 24)
-        },
+        rain={1: rainfall(session, sensors, now, 1).get(site.id), 24: rain.get(site.id)},
         episode=_episode(site),
         zones=_zones(site),
         scaffolds=_scaffolds(site, now),
@@ -75,11 +75,11 @@ def show(code: str) -> str:
             for standing in ("fresh", "stale", "unknown", "never")
         },
         total=sum(one.standing != "retired" for one in seen),
-        words={one.sensor.id: value_words(one) for one in seen},
+        words={one.sensor.id: value_words(one, caught) for one in seen},
     )
 
 
-def _drawings(site: Site, by_id: dict) -> list[dict]:
+def _drawings(site: Site, by_id: dict, caught: dict[int, float]) -> list[dict]:
     rows = db.session.scalars(
         select(Drawing)
         .where(Drawing.site_id == site.id)
@@ -89,7 +89,8 @@ def _drawings(site: Site, by_id: dict) -> list[dict]:
     found = []
     for row in rows:
         drawing = drawing_of(row)
-        found.append({"row": row, "drawing": drawing, "pins": pins_on(drawing, row.pins, by_id)})
+        pins = pins_on(drawing, row.pins, by_id, caught)
+        found.append({"row": row, "drawing": drawing, "pins": pins})
     return found
 
 
