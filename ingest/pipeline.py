@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from ingest import alerting, rain, rollups, silence, storing, watching
 from ingest.bindings import Bindings, SensorFacts
 from ingest.devices import Heard
 from ingest.formats.decode import decode
-from ingest.formats.decoded import GOOD, Decoded, Measurement, quarantined
+from ingest.formats.decoded import GOOD, Decoded, Measurement, Unreadable, quarantined
 from ingest.formats.memory import Memory
 from ingest.judging import Found, Judges, SensorMemory, delay_of
 from ingest.lessons import Lessons
@@ -23,6 +22,7 @@ from ingest.message import Message
 from ingest.repeats import Repeats
 from ingest.rulebook import Rulebook
 from ingest.storing import Row
+from ingest.watermarks import Watermarks
 from models.pulse import bump, registry_version
 from models.reasons import Reason
 from models.rules.judge import Sample
@@ -42,10 +42,10 @@ class Batch:
     """What one transaction takes in; built up by the pipeline, written at its end."""
 
     refused: list[tuple[Message, Reason]] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: dict[tuple[int, int], Row] = field(default_factory=dict)  # by sensor and instant
     waiting: list[dict[str, Any]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
-    out_of_order: list[tuple[SensorFacts, int]] = field(default_factory=list)
+    out_of_order: dict[int, int] = field(default_factory=dict)  # sensor to the earliest of them
     hours: set[tuple[int, int]] = field(default_factory=set)
     readings: int = 0
     repeats: int = 0
@@ -66,7 +66,7 @@ class Pipeline:
         self.heard = Heard()
         self.rain = rain.RainMemory()
         self.judges: Judges | None = None
-        self.watermarks: dict[int, int] = {}
+        self.watermarks = Watermarks()
         self.clients: dict[str, set[str]] = {}  # which devices spoke through a connection
 
     def decode(self, messages: Sequence[Message]) -> list[tuple[Message, Decoded]]:
@@ -84,6 +84,8 @@ class Pipeline:
 
     def begin(self, session: Session) -> None:
         """Start a transaction: read the registry and the memory where they are not up to date."""
+        self.watermarks.keep()
+        self.repeats.keep()
         version = registry_version(session)
         if self.judges is None or self.judges.bindings.version != version:
             bindings = Bindings.load(session, version)
@@ -99,7 +101,7 @@ class Pipeline:
         for message, outcome in decoded:
             self.lessons.note(outcome.learned)
             self._take_one(session, judges, batch, message, outcome)
-        storing.insert_readings(session, batch.rows)
+        storing.insert_readings(session, list(batch.rows.values()))
         storing.quarantine(session, batch.refused)
         storing.keep_waiting(session, batch.waiting)
         self.heard.note(judges.bindings, decoded)
@@ -107,9 +109,10 @@ class Pipeline:
             newest = {key: judges.sensors[key].at_ms for key, _ in batch.hours}
             rollups.close_hours(session, judges.bindings, batch.hours, newest)
         alerting.write(session, batch.found, now)
-        for facts, at_ms in batch.out_of_order:
-            alerting.write_late(session, list(judges.again(session, facts, at_ms)), now)
-        rain.follow(session, self.rain, judges, batch.rows, now)
+        for key, at_ms in batch.out_of_order.items():
+            late = judges.again(session, judges.bindings.sensors[key], at_ms)
+            alerting.write_late(session, list(late), now)
+        rain.follow(session, self.rain, judges, list(batch.rows.values()), now)
         return batch
 
     def tick(self, session: Session, now: datetime, listening_since_ms: int | None = None) -> None:
@@ -132,15 +135,18 @@ class Pipeline:
         bump(session)
 
     def forget(self) -> None:
-        """Drop all memory of the database; it is read anew with the next batch."""
+        """Drop what mirrors the database, and what the failed batch has taught."""
         self.judges = None
         self.heard = Heard()
         self.rain = rain.RainMemory()
-        self.watermarks.clear()
+        self.lessons.pending = {}
+        self.watermarks.forget()
+        self.repeats.forget()
 
     def watermark(self) -> datetime | None:
         """Return the instant up to which every source has told all, once all have spoken."""
-        return from_ms(min(self.watermarks.values())) if self.watermarks else None
+        until_ms = self.watermarks.until_ms()
+        return None if until_ms is None else from_ms(until_ms)
 
     def _at_work(self) -> Judges:
         if self.judges is None:
@@ -202,13 +208,13 @@ class Pipeline:
             if known is not None:
                 batch.repeats += 1
                 return known != (row.value, row.raw)
-        batch.rows.append(row)
+        batch.rows[key, at_ms] = row
         batch.readings += 1
         batch.hours.update(rollups.touched(memory.at_ms, at_ms, key))
         history = _is_history(facts, message, measurement)
         if not newer:
             if not history:
-                batch.out_of_order.append((facts, at_ms))
+                batch.out_of_order[key] = min(at_ms, batch.out_of_order.get(key, at_ms))
             return False
         memory.at_ms, memory.value, memory.quality = at_ms, row.value, row.quality
         memory.touched = True
@@ -217,24 +223,17 @@ class Pipeline:
             batch.found.extend(judges.sample(facts, memory, sample))
         return False
 
+    def _take_watermark(self, batch: Batch, message: Message) -> None:
+        try:
+            self.watermarks.note(message)
+        except Unreadable as refusal:
+            batch.refused.append((message, quarantined(refusal.code, **refusal.values)))
+
     def _gone(self, message: Message) -> set[str]:
         """Return the devices that fell silent with a connection that died."""
         if not message.topic.startswith(GONE_TOPIC):
             return set()
         return self.clients.pop(message.topic.removeprefix(GONE_TOPIC), set())
-
-    def _take_watermark(self, batch: Batch, message: Message) -> None:
-        """Note how far a source has told all. A clock that can't be read is quarantined."""
-        try:
-            told = json.loads(message.payload)
-            of, source = int(told["of"]), int(told["source"])
-            at_ms = to_ms(datetime.fromisoformat(told["t"].replace("Z", "+00:00")))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            batch.refused.append((message, quarantined("bad-watermark")))
-            return
-        for missing in range(of):
-            self.watermarks.setdefault(missing, 0)
-        self.watermarks[source] = max(at_ms, self.watermarks.get(source, 0))
 
 
 def _of_source(message: Message) -> Decoded | None:
@@ -313,13 +312,11 @@ def _row(
 
 
 def _stored_or_waiting(
-    session: Session, rows: Iterable[Row], key: int, at_ms: int
+    session: Session, rows: Mapping[tuple[int, int], Row], key: int, at_ms: int
 ) -> tuple[float | None, float | None] | None:
     """Return (value, raw) of a reading of this instant, in the table or still in this batch."""
-    for row in rows:
-        if row.sensor == key and row.at_ms == at_ms:
-            return row.value, row.raw
-    return storing.stored_values(session, key, at_ms)
+    row = rows.get((key, at_ms))
+    return storing.stored_values(session, key, at_ms) if row is None else (row.value, row.raw)
 
 
 def _waiting(message: Message, measurement: Measurement) -> dict[str, Any]:

@@ -22,6 +22,17 @@ class Repeats:
 
     def __init__(self) -> None:
         self._seen: OrderedDict[bytes, int] = OrderedDict()
+        self._fresh: list[bytes] = []  # since `keep`
+
+    def keep(self) -> None:
+        """A transaction begins; what was noted before it stays."""
+        self._fresh = []
+
+    def forget(self) -> None:
+        """Drop what was noted since `keep`: its transaction failed, and it will be taken again."""
+        for key in self._fresh:
+            self._seen.pop(key, None)
+        self._fresh = []
 
     def knows(self, message: Message, outcome: Decoded) -> bool:
         """Return whether this message came before; remember it."""
@@ -36,6 +47,7 @@ class Repeats:
         while len(self._seen) > MOST:
             self._seen.popitem(last=False)
         if seen_ms is None:
+            self._fresh.append(key)
             return False
         if outcome.key:
             return True

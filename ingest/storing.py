@@ -89,18 +89,23 @@ def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> N
     rows = [
         {
             "received_at": from_ms(message.received_ms),
-            "topic": message.topic[:4096].replace("\x00", "\N{SYMBOL FOR NULL}"),
+            "topic": _storable(message.topic[:4096]),
             "payload": message.payload,
             "qos": message.qos,
             "retain": message.retain,
             "source": message.source,
-            "client": message.client.replace("\x00", "\N{SYMBOL FOR NULL}"),
+            "client": _storable(message.client),
             "device": message.device,
             "reason": why.to_json(),
         }
         for message, why in refused
     ]
     session.execute(insert(Quarantined.__table__), rows)
+
+
+def _storable(text: str) -> str:
+    """Return a text that both databases take: without NUL and without half a surrogate."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\N{SYMBOL FOR NULL}")
 
 
 def keep_waiting(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:

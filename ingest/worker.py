@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from time import monotonic
+from typing import NoReturn
 
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from ingest.formats.decoded import Decoded, quarantined
@@ -59,9 +60,16 @@ class Worker:
     stopping: Callable[[], bool] = lambda: False
     listening_since_ms: int | None = None
     ticked_until: datetime | None = None
+    _ticked_before: datetime | None = None  # as the last commit left it
 
     def run(self) -> None:
         """Work until `stopping`; whatever is in the inbox then was never acknowledged."""
+        try:
+            self._work()
+        except DBAPIError as fault:
+            _give_up(fault)
+
+    def _work(self) -> None:
         self.refresh_clock()
         self.listening_since_ms = self.time.now_ms()
         beaten = checkpointed = 0.0
@@ -93,12 +101,11 @@ class Worker:
             return
         try:
             with self.store.writing() as session:
-                self._read_clock(session)
-                self.pipeline.begin(session)
+                self._begin(session)
                 self._tick_until(session, now)
                 self.pipeline.flush(session, now)
         except Exception:
-            self.pipeline.forget()  # what it remembers was not committed
+            self._forget()
             raise
 
     def refresh_clock(self) -> None:
@@ -111,32 +118,46 @@ class Worker:
         """Commit a batch; where a row can't be stored, halve until the one culprit stands alone."""
         try:
             self._write(decoded)
-        except (IntegrityError, DataError) as fault:
-            self.pipeline.forget()
-            if len(decoded) == 1:
-                self._set_aside(decoded[0][0], fault)
-                return
-            middle = len(decoded) // 2
-            self._commit(decoded[:middle])
-            self._commit(decoded[middle:])
-        except OperationalError as fault:
-            # Disk full, a failed fsync, a lost server: what is on disk is not known here. A
-            # process that goes on would guess; a new one reads what is true.
-            log.critical("storage_failed error=%r", str(fault.orig)[:300])
-            os._exit(EXIT_STORAGE)
-        except Exception:
-            self.pipeline.forget()
-            raise
+            return
+        except DBAPIError as fault:
+            if not _refuses_a_row(fault):
+                _give_up(fault)
+            refused: Exception = fault
+        except Exception as fault:
+            # Whatever hole of ours one message has found: the others must not wait behind it.
+            # It is kept whole, logged as the fault of ours that it is, and can be taken again.
+            log.exception("batch_failed messages=%d", len(decoded))
+            refused = fault
+        self._forget()
+        if len(decoded) == 1:
+            self._set_aside(decoded[0][0], refused)
+            return
+        middle = len(decoded) // 2
+        self._commit(decoded[:middle])
+        self._commit(decoded[middle:])
 
     def _write(self, decoded: Sequence[tuple[Message, Decoded]]) -> None:
         with self.store.writing() as session:
-            self._read_clock(session)
-            now = self.time.now()
-            self.pipeline.begin(session)
+            now = self._begin(session)
             for stretch in _up_to_watermarks(decoded):
                 self.pipeline.take(session, stretch, now)
                 now = self._follow_watermark(session, now)
             self.pipeline.flush(session, now)
+
+    def _begin(self, session: Session) -> datetime:
+        """Begin a transaction; return the site's instant."""
+        self._read_clock(session)
+        now = self.time.now()
+        if self.ticked_until is None:
+            self.ticked_until = _minute(now)
+        self._ticked_before = self.ticked_until
+        self.pipeline.begin(session)
+        return now
+
+    def _forget(self) -> None:
+        """Nothing of the failed transaction has happened, its minutes neither."""
+        self.ticked_until = self._ticked_before
+        self.pipeline.forget()
 
     def _follow_watermark(self, session: Session, now: datetime) -> datetime:
         """Move a led clock to where every source has told all, minute by minute."""
@@ -149,9 +170,7 @@ class Worker:
         return until
 
     def _tick_until(self, session: Session, now: datetime) -> None:
-        if self.ticked_until is None:
-            self.ticked_until = _minute(now)
-        while self.ticked_until + TICK <= now:
+        while self.ticked_until is not None and self.ticked_until + TICK <= now:
             self.ticked_until += TICK
             self.pipeline.tick(session, self.ticked_until, self.listening_since_ms)
 
@@ -170,6 +189,22 @@ class Worker:
         with self.store.writing() as session:
             self._read_clock(session)
             beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
+
+
+def _refuses_a_row(fault: DBAPIError) -> bool:
+    """Whether the database is well and only this row impossible: too long for an index, say."""
+    too_long = str(getattr(fault.orig, "sqlstate", "")).startswith("54")
+    return too_long or isinstance(fault, IntegrityError | DataError | ProgrammingError)
+
+
+def _give_up(fault: DBAPIError) -> NoReturn:
+    """Disk full, a failed fsync, a lost server: what is on disk is not known here.
+
+    A process that went on would guess; a new one reads what is true. Nothing of the batch is
+    acknowledged, not even by closing connections in good order.
+    """
+    log.critical("storage_failed error=%r", str(fault.orig)[:300])
+    os._exit(EXIT_STORAGE)
 
 
 def _mode(row: SiteClock | None) -> str:
