@@ -1,0 +1,140 @@
+"""When the disk fails, the ingester ends with 70 and nothing unsaved was acknowledged."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import text
+
+from ingest.worker import EXIT_STORAGE
+from models.store import Store
+from models.times import to_ms
+from sensors_sim import connection
+from sensors_sim.connection import Connection
+from tests.harness.processes import Process, Processes, free_port, wait_until
+from tests.ingest.house import NOW, House
+from tests.ingest.poison import NATIVE
+from tests.killing import RIDGEWATCH, stored
+
+SMALL_BYTES = 3 * 1024 * 1024
+Place = tuple[str, str, int]
+
+
+class Feed:
+    """Readings one after the other, each sent when the one before is acknowledged."""
+
+    def __init__(self, port: int) -> None:
+        self.acknowledged: list[Place] = []
+        self._over = Event()
+        self._connection = Connection(f"mqtt://127.0.0.1:{port}", "feed", in_flight=1)
+        self._thread = Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        at_ms = to_ms(NOW)
+        while not self._over.is_set():
+            at_ms += 1
+            record = b'[{"bn":"node-1:","bt":%d.%03d,"n":"crack","u":"mm","v":0.5}]'
+            self._connection.publish(NATIVE, record % divmod(at_ms, 1000))
+            while not self._connection.settle(timeout_s=0.1):
+                if self._over.is_set():
+                    return
+            self.acknowledged.append(("node-1", "crack", at_ms))
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self._connection.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with little room; only root may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_BYTES}", "ridgewatch-test", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small disk; the limit on file size stands for it")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def start(
+    processes: Processes, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[Process, int]]:
+    """Start an ingester on a database in a folder, perhaps by way of another program."""
+    monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0.1)
+    monkeypatch.setattr(connection, "LONGEST_PAUSE_S", 0.2)
+    port = free_port()
+
+    def start(folder: Path, *by_way_of: str) -> tuple[Process, int]:
+        if not (folder / "ridgewatch.db").exists():
+            shutil.copyfile(sqlite_template, folder / "ridgewatch.db")
+            store = Store(url_in(folder), folder)
+            House(store)
+            store.checkpoint()
+            store.close()
+        env = {
+            "RIDGEWATCH_DATA_DIR": str(folder),
+            "RIDGEWATCH_MQTT_LISTEN": f"127.0.0.1:{port}",
+        }
+        process = processes.start("ingest", *by_way_of, RIDGEWATCH, "ingest", env=env)
+        return process.wait_for_port(port), port
+
+    return start
+
+
+def url_in(folder: Path) -> str:
+    return f"sqlite+pysqlite:///{folder}/ridgewatch.db"
+
+
+def assert_all_stored(folder: Path, copy: Path, acknowledged: list[Place]) -> None:
+    """Look at a copy: a full disk has no room for a reader either."""
+    shutil.copytree(folder, copy)
+    store = Store(url_in(copy), copy)
+    try:
+        assert len(acknowledged) > 5
+        assert set(acknowledged) <= set(stored(store))
+        with store.reading() as session:
+            assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+    finally:
+        store.close()
+
+
+def test_a_file_that_may_not_grow_ends_the_ingester_with_70(
+    start: Callable[..., tuple[Process, int]], tmp_path: Path, data_dir: Path
+) -> None:
+    ingester, port = start(data_dir, "prlimit", f"--fsize={SMALL_BYTES}")
+    feed = Feed(port)
+    try:
+        code = ingester.wait(within_s=60)
+    finally:
+        feed.stop()
+
+    assert code == EXIT_STORAGE
+    assert "storage_failed" in ingester.stderr
+    assert_all_stored(data_dir, tmp_path / "copy", feed.acknowledged)
+
+
+def test_a_full_disk_ends_the_ingester_with_70_and_it_goes_on_when_there_is_room(
+    start: Callable[..., tuple[Process, int]], tmp_path: Path, small_disk: Path
+) -> None:
+    ingester, port = start(small_disk)
+    feed = Feed(port)
+    try:
+        assert ingester.wait(within_s=60) == EXIT_STORAGE
+        at_failure = len(feed.acknowledged)
+        assert_all_stored(small_disk, tmp_path / "copy", list(feed.acknowledged))
+
+        subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
+        start(small_disk)
+        wait_until(lambda: len(feed.acknowledged) > at_failure + 5, "it takes readings again")
+    finally:
+        feed.stop()
+
+    assert_all_stored(small_disk, tmp_path / "later", feed.acknowledged)
