@@ -155,8 +155,18 @@ def _changes(closure: Closure, now: datetime) -> dict[str, Any]:
     if is_hanging(closure):
         faults.need("why", request.form.get("why", ""))
     faults.stop()
-    same = [name for name, value in changes.items() if _is_same(value, getattr(closure, name))]
-    return {name: value for name, value in changes.items() if name not in same}
+    return {
+        name: value
+        for name, value in changes.items()
+        if _was_sent(name) and not _is_same(value, getattr(closure, name))
+    }
+
+
+def _was_sent(name: str) -> bool:
+    """Whether the form had the field at all; one that it lacked stays as it was."""
+    return any(
+        field in request.form for field in (name, f"{name}_zh", f"{name}_en", f"{name}_name")
+    )
 
 
 def _must_come(

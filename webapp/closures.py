@@ -94,7 +94,7 @@ def new() -> str:
     return render_template(
         "closures/new.html",
         sites=sorted(sites, key=lambda site: site.code != wanted),
-        shut=dict(db.session.execute(standing).tuples().all()),
+        shut={zone: code for zone, code in db.session.execute(standing)},
         incident=request.values.get("incident", ""),
     )
 

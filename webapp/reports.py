@@ -142,20 +142,22 @@ def recipients_of(report: Report) -> list[Any]:
 def save(key: str) -> ResponseReturnValue:
     """Keep what was typed; or keep it and say that it was sent."""
     faults = Faults()
-    fields = {one: text_of(one, faults) for one in FIELDS}
+    typed = {one: text_of(one, faults) for one in FIELDS if one in request.form}
     faults.stop()
     sending = request.form.get("action") == "send"
     begin_write()
     report = find(Report, key)
     require_unchanged(report)
+    known = {one: getattr(report, one) for one in FIELDS}
+    fields = known | typed  # a field that was not sent stays as it was
     if sending:
         _refuse_gaps(fields)
-    if fields != {one: getattr(report, one) for one in FIELDS} or not sending:
+    if fields != known:
         report.edit(fields, by=g.actor, now=site_now())
     if sending:
         _send(report)
     commit()
-    flash(t("reports.was_sent" if sending else "reports.saved", code=report.code), "done")
+    flash(t("reports.was_sent" if sending else "reports.saved", which=report.code), "done")
     return redirect(url_for("reports.show", key=report.code), 303)
 
 

@@ -21,7 +21,7 @@ def _zone(session: Session, cast: Cast, code: str) -> Zone:
     site = session.get_one(Site, cast.site_id)
     zone = Zone(
         code=code,
-        name=NAME,
+        name=bilingual("东廊", "East gallery"),  # public: everyone may read what is shut
         building_ids=[],
         element_ids=[],
         parent_ids=[],
@@ -30,6 +30,12 @@ def _zone(session: Session, cast: Cast, code: str) -> Zone:
     site.zones.append(zone)
     session.flush()
     return zone
+
+
+def _closure(session: Session, cast: Cast, code: str) -> str:
+    closure = close_zone(session, _zone(session, cast, code), by=SYSTEM, now=machine_now())
+    closure.reassessment = CANARY
+    return closure.code
 
 
 def _incident(session: Session, cast: Cast) -> Incident:
@@ -48,24 +54,19 @@ def _incident(session: Session, cast: Cast) -> Incident:
 )
 def a_closure(session: Session, cast: Cast) -> dict[str, Any]:
     """A closure of a zone."""
-    zone = _zone(session, cast, "canary")
-    return {"key": close_zone(session, zone, by=SYSTEM, now=machine_now()).code}
+    return {"key": _closure(session, cast, "canary")}
 
 
 @example("closures.papers.show", "closures.papers.take")
 def a_paper(session: Session, cast: Cast) -> dict[str, Any]:
     """The paper that asks for the most."""
-    zone = _zone(session, cast, "canary-paper")
-    closure = close_zone(session, zone, by=SYSTEM, now=machine_now())
-    return {"key": closure.code, "paper": "override"}
+    return {"key": _closure(session, cast, "canary-paper"), "paper": "override"}
 
 
 @example("closures.papers.sensor", "closures.papers.state")
 def a_lost_sensor(session: Session, cast: Cast) -> dict[str, Any]:
     """A sensor that is none."""
-    zone = _zone(session, cast, "canary-sensor")
-    closure = close_zone(session, zone, by=SYSTEM, now=machine_now())
-    return {"key": closure.code, "code": "C-99"}
+    return {"key": _closure(session, cast, "canary-sensor"), "code": "C-99"}
 
 
 @example("public.notice")
@@ -104,9 +105,7 @@ def a_report(session: Session, cast: Cast) -> dict[str, Any]:
     """A draft."""
     incident = _incident(session, cast)
     fields = {"scene": CANARY}
-    report = draft_report(
-        session, incident, "first", fields=fields, by=SYSTEM, now=machine_now()
-    )
+    report = draft_report(session, incident, "first", fields=fields, by=SYSTEM, now=machine_now())
     return {"key": report.code}
 
 

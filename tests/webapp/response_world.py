@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from models.alert import Alert, Subject, Verdict, take
@@ -197,7 +198,26 @@ def make_world(cast: Cast) -> World:
         )
         site.zones.append(zone)
         session.flush()
-        return World(cast, site.id, zone.id, hall.id, ridge.id)
+        world = World(cast, site.id, zone.id, hall.id, ridge.id)
+    for role in ("duty", "manager", "engineer", "keeper"):
+        world.actor(role)  # now: nobody can be added while something is being written
+    return world
+
+
+@contextmanager
+def counted(cast: Cast) -> Iterator[list[str]]:
+    """Collect the statements that are sent to the database."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            sent.append(statement)
+
+    event.listen(cast.store.engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(cast.store.engine, "before_cursor_execute", note)
 
 
 def as_typed(moment: datetime) -> str:
