@@ -19,6 +19,8 @@ from models.store import Store
 from models.times import from_ms, to_ms
 
 LONGEST_STEP_S = 60.0  # of site time: a step must not skip over a tick
+# Under `advance` minutes without a message go out together; each still has its own watermark.
+STRIDE_S = 300.0
 LOOKS_EVERY_S = 0.2  # so often a standing clock is looked at
 # The clock role must not be left behind: what falls due is to fall due at its own time.
 LEAD = timedelta(minutes=15)
@@ -96,7 +98,7 @@ class RowPace:
     def _due_step_s(self, row: SiteClock) -> float:
         """Return the site seconds that may pass now; 0 while it is too early."""
         if row.target_at is not None and to_ms(row.target_at) > self.at_ms:
-            return min(LONGEST_STEP_S, (to_ms(row.target_at) - self.at_ms) / 1000)
+            return min(STRIDE_S, (to_ms(row.target_at) - self.at_ms) / 1000)
         step_s = step_length_s(row.speed)
         passed_s = (time.monotonic() - self._stepped_s) * row.speed
         return 0.0 if row.paused or passed_s < step_s else step_s

@@ -8,7 +8,7 @@ from typing import Protocol
 from sensors_sim.connection import IN_FLIGHT, Connection
 from sensors_sim.packet import Packet
 from sensors_sim.senml import CLOCK_TOPIC
-from sensors_sim.times import iso
+from sensors_sim.times import MINUTE_MS, iso
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,17 @@ class Publisher:
     """Connections to the receiver and, where packets go `via="broker"`, to an existing broker."""
 
     def __init__(
-        self, receiver_url: str, broker_url: str | None = None, in_flight: int = IN_FLIGHT
+        self,
+        receiver_url: str,
+        broker_url: str | None = None,
+        in_flight: int = IN_FLIGHT,
+        since_ms: int | None = None,
     ) -> None:
-        """Connect in the background. Without a broker everything goes to the receiver."""
+        """Connect in the background. Without a broker everything goes to the receiver.
+
+        With `since_ms`, all before it is out already, and a longer step is closed every minute.
+        """
+        self._marked_ms = since_ms
         receiver = Connection(receiver_url, "ridgewatch-sim-receiver", in_flight)
         self._connections = [receiver]
         self._ways = {"receiver": receiver, "broker": receiver}
@@ -64,13 +72,29 @@ class Publisher:
         Returns the number of messages, watermarks not counted. Truth events are only logged.
         """
         published = 0
+        for minute_ms in self._minutes(until_ms):
+            published += self._publish_minute(packets, minute_ms)
+        self.settle()
+        return published
+
+    def _minutes(self, until_ms: int) -> Iterator[int]:
+        """Yield where to say "up to here": an instance lets its minutes pass one by one."""
+        since_ms = until_ms - 1 if self._marked_ms is None else self._marked_ms
+        yield from range(since_ms // MINUTE_MS * MINUTE_MS + MINUTE_MS, until_ms, MINUTE_MS)
+        yield until_ms
+
+    def _publish_minute(self, packets: Ahead, until_ms: int) -> int:
+        published = 0
+        if packets.at_ms is not None and packets.at_ms <= until_ms:
+            self.settle()  # what arrives next is to find the clock where the last minute ended
         for packet in packets.until(until_ms):
             if packet.event is not None:
                 log.info("truth event=%s at=%s", packet.event, iso(packet.at_ms))
             else:
                 self._ways[packet.via].publish(packet.topic, packet.payload, packet.retain)
                 published += 1
-        self.settle()
+        if published:
+            self.settle()
         self._mark(until_ms)
         return published
 
@@ -88,7 +112,7 @@ class Publisher:
         for number, connection in enumerate(self._connections):
             mark = {"t": iso(until_ms), "source": number, "of": len(self._connections)}
             connection.publish(CLOCK_TOPIC, json.dumps(mark, separators=(",", ":")).encode())
-        self.settle()
+        self._marked_ms = until_ms
 
 
 def run(publisher: Publisher, packets: Ahead, pace: Pace) -> int:

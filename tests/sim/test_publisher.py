@@ -105,6 +105,22 @@ def test_a_step_ends_with_its_watermark_and_keeps_the_rest(
     assert packets.at_ms == 7_000
 
 
+def test_a_long_step_says_each_minute_how_far_it_has_got(
+    mosquitto: Mosquitto, listen: Callable[[Mosquitto], Listener]
+) -> None:
+    listener = listen(mosquitto)
+    publisher = Publisher(mosquitto.url, since_ms=0)
+    packets = Ahead([Packet(at_ms, "t", b"%d" % at_ms) for at_ms in (1_000, 120_000, 180_001)])
+
+    assert run(publisher, packets, Steps(150_000, 210_000)) == 3
+    publisher.close()
+
+    listener.wait(lambda: len(listener.marks()) == 5)
+    heard = [json.loads(body)["t"][14:19] if topic != "t" else body.decode()
+             for topic, body in listener.heard]  # fmt: skip
+    assert heard == ["1000", "01:00", "120000", "02:00", "02:30", "03:00", "180001", "03:30"]
+
+
 def test_two_ways_get_their_own_packets_and_both_watermarks(
     start_mosquitto: Callable[..., Mosquitto], listen: Callable[[Mosquitto], Listener]
 ) -> None:

@@ -98,7 +98,7 @@ def _publish(settings: "Settings", scenario: "Scenario", seed: int, pace: Any) -
 
     broker = settings.broker_url if settings.receives else None
     try:
-        publisher = Publisher(settings.publish_url, broker)
+        publisher = Publisher(settings.publish_url, broker, since_ms=pace.at_ms)
         ahead = Ahead(packets(scenario, seed, since_ms=pace.at_ms))
         try:
             run(publisher, ahead, pace)
