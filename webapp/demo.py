@@ -76,7 +76,12 @@ def settle(
         select(Organisation).where(Organisation.kind == "authority")
     ).first()
     company = Organisation(
-        id=uuid.uuid4(), code="jiangzuo", kind="contractor", name=COMPANY, licence_grade="1"
+        id=uuid.uuid4(),
+        code="jiangzuo",
+        kind="contractor",
+        name=COMPANY,
+        licence_grade="2",  # as the company of the case has; enough for emergency works
+        licence_scope="古建筑",
     )
     session.add(company)
     record(company, "add", by=by, now=now)
