@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 from flask import request
 from pydantic import Field
-from sqlalchemy import Select, tuple_
+from sqlalchemy import Select, Uuid, literal, tuple_
 
+from models.base import Moment
 from models.errors import BadInput, Fault
 from models.reasons import reason
 from webapp.api.values import Query
@@ -48,9 +49,8 @@ def page_of(statement: Select, order: Order, query: Paged) -> tuple[list[Any], s
     """Return the rows of a page, and the cursor of the next one."""
     after = after_cursor(query)
     if after is not None:
-        values = [_as(column, value) for column, value in zip(order.columns, after, strict=True)]
         here = tuple_(*order.columns)
-        there = tuple_(*values)
+        there = tuple_(*map(_as, order.columns, after))
         statement = statement.where(here < there if order.newest_first else here > there)
     sorting = [column.desc() if order.newest_first else column for column in order.columns]
     found = db.session.scalars(statement.order_by(*sorting).limit(query.limit + 1)).unique().all()
@@ -97,7 +97,9 @@ def _plain(value: Any) -> Any:
 
 
 def _as(column: Any, value: Any) -> Any:
-    kind = column.type.python_type
-    if kind is datetime:
-        return datetime.fromisoformat(value)
-    return uuid.UUID(value) if kind is uuid.UUID else value
+    """Return a cursor's value as the column keeps it; its type, not the value's, says how."""
+    if isinstance(column.type, Moment):
+        value = datetime.fromisoformat(value)
+    elif isinstance(column.type, Uuid):
+        value = uuid.UUID(value)
+    return literal(value, column.type)

@@ -1,0 +1,21 @@
+"""A house at NOW and a program that asks for it, on SQLite or on both databases."""
+
+import pytest
+from flask import Flask
+
+from models.store import Store
+from tests.webapp.api.program import Program, program_of
+from tests.webapp.conftest import app_on
+from tests.webapp.yard import Yard
+
+
+@pytest.fixture
+def program(app: Flask, sqlite_store: Store) -> Program:
+    """The program, where the kind of database makes no difference."""
+    return program_of(Yard(app, sqlite_store))
+
+
+@pytest.fixture
+def program_everywhere(store: Store) -> Program:
+    """The program, once on SQLite and once on PostgreSQL."""
+    return program_of(Yard(app_on(store), store))
