@@ -13,6 +13,7 @@ from ingest.bindings import Bindings, SensorFacts
 from ingest.formats.decode import decode
 from ingest.formats.decoded import Measurement
 from ingest.formats.memory import Memory
+from ingest.formats.times import AHEAD_GOOD_MS
 from ingest.message import Message
 from ingest.storing import Row
 from ingest.work_role import Task
@@ -129,8 +130,9 @@ def _note_newest(session: Session, key: int, rows: Sequence[Row]) -> int | None:
     if state is None:
         state = SensorState(sensor=key)
         session.add(state)
-    if state.at_ms is None or state.at_ms < last.at_ms:
-        state.at_ms, state.value, state.quality = last.at_ms, last.value, last.quality
+    at_ms = min(last.at_ms, last.arrived_ms + AHEAD_GOOD_MS)  # one told ahead hides none to come
+    if state.at_ms is None or state.at_ms < at_ms:
+        state.at_ms, state.value, state.quality = at_ms, last.value, last.quality
         state.heard_ms = max(state.heard_ms or 0, last.arrived_ms)
     session.flush()
     return state.at_ms

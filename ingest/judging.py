@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings, SensorFacts
 from ingest.rulebook import InForce, Rulebook
-from ingest.storing import upsert
+from ingest.storing import furthest_stored, upsert
 from models.alert import Subject
 from models.reading import SensorState, ZoneState
 from models.readings import first_ms, raw_statement
@@ -51,6 +51,7 @@ class SensorMemory:
         "quality",
         "silent_since_ms",
         "states",
+        "stored_ms",
         "stretch_ms",
         "touched",
         "value",
@@ -58,7 +59,8 @@ class SensorMemory:
 
     def __init__(self, key: int) -> None:
         self.key = key
-        self.at_ms: int | None = None
+        self.at_ms: int | None = None  # of the newest that the rules have seen
+        self.stored_ms: int | None = None  # of the last in the table: may have been told ahead
         self.value: float | None = None
         self.quality: int | None = None
         self.heard_ms: int | None = None
@@ -290,6 +292,7 @@ def _remember(
     packed: dict[str, Any] = {}
     if row is not None:
         memory.heard_ms, memory.at_ms = row.heard_ms, row.at_ms
+        memory.stored_ms = furthest_stored(session, facts.key)
         memory.value, memory.quality = row.value, row.quality
         memory.silent_since_ms, memory.due_ms = row.silent_since_ms, row.due_ms
         if row.rules:

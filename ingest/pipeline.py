@@ -16,6 +16,7 @@ from ingest.devices import Heard
 from ingest.formats.decode import decode
 from ingest.formats.decoded import GOOD, Decoded, Measurement, Unreadable, quarantined
 from ingest.formats.memory import Memory
+from ingest.formats.times import AHEAD_GOOD_MS
 from ingest.judging import Found, Judges, SensorMemory, delay_of
 from ingest.lessons import Lessons
 from ingest.message import Message
@@ -201,27 +202,34 @@ class Pipeline:
             return False
         facts, memory = judges.bindings.sensors[key], judges.sensors[key]
         silence.heard(session, judges, key, message.received_ms)
-        row = _row(facts, memory, message, measurement)
-        newer = memory.at_ms is None or at_ms > memory.at_ms
-        if not newer:
+        judged_ms = _judged_ms(memory, message, at_ms)
+        row = _row(facts, memory, message, measurement, judged_ms)
+        newer = memory.at_ms is None or judged_ms > memory.at_ms
+        known = None
+        if memory.stored_ms is not None and at_ms <= memory.stored_ms:
             known = _stored_or_waiting(session, batch.rows, key, at_ms)
-            if known is not None:
-                batch.repeats += 1
-                return known != (row.value, row.raw)
-        batch.rows[key, at_ms] = row
-        batch.readings += 1
-        batch.hours.update(rollups.touched(memory.at_ms, at_ms, key))
+        conflict = known is not None and known != (row.value, row.raw)
+        if known is not None:
+            batch.repeats += 1
+            # What was told ahead of its time must not keep the true reading from the rules.
+            if not newer or judged_ms != at_ms:
+                return conflict
+        else:
+            batch.rows[key, at_ms] = row
+            batch.readings += 1
+            batch.hours.update(rollups.touched(memory.at_ms, judged_ms, key))
+            memory.stored_ms = max(at_ms, memory.stored_ms or at_ms)
         history = _is_history(facts, message, measurement)
         if not newer:
             if not history:
                 batch.out_of_order[key] = min(at_ms, batch.out_of_order.get(key, at_ms))
             return False
-        memory.at_ms, memory.value, memory.quality = at_ms, row.value, row.quality
+        memory.at_ms, memory.value, memory.quality = judged_ms, row.value, row.quality
         memory.touched = True
         if not history:
-            sample = Sample(at_ms, row.value, row.quality, max(message.received_ms, at_ms))
+            sample = Sample(judged_ms, row.value, row.quality, max(message.received_ms, judged_ms))
             batch.found.extend(judges.sample(facts, memory, sample))
-        return False
+        return conflict
 
     def _take_watermark(self, batch: Batch, message: Message) -> None:
         try:
@@ -284,8 +292,23 @@ def _is_history(facts: SensorFacts, message: Message, measurement: Measurement) 
     return delay_of(measurement.at_ms, message.received_ms, facts.interval_ms) == "history"
 
 
+def _judged_ms(memory: SensorMemory, message: Message, at_ms: int) -> int:
+    """Return the instant at which the rules see a reading: its own, unless that is yet to come.
+
+    One told far ahead is judged at receipt, after all before it. At its own instant it would make
+    every true reading until then an old one, and its sensor heard from while it is silent.
+    """
+    if at_ms - message.received_ms <= AHEAD_GOOD_MS:
+        return at_ms
+    return max(message.received_ms, (memory.at_ms or 0) + 1)
+
+
 def _row(
-    facts: SensorFacts, memory: SensorMemory, message: Message, measurement: Measurement
+    facts: SensorFacts,
+    memory: SensorMemory,
+    message: Message,
+    measurement: Measurement,
+    judged_ms: int,
 ) -> Row:
     """Return the reading in the sensor's canonical unit, with the worse of its quality flags."""
     raw = measurement.raw_value
@@ -296,8 +319,8 @@ def _row(
         value = to_canonical(value, unit, facts.quantity)
     elapsed_s = None
     previous = memory.value if memory.quality in (1, 2) else None
-    if memory.at_ms is not None and measurement.at_ms > memory.at_ms:
-        elapsed_s = (measurement.at_ms - memory.at_ms) / 1000
+    if memory.at_ms is not None and judged_ms > memory.at_ms:
+        elapsed_s = (judged_ms - memory.at_ms) / 1000
     else:
         previous = None
     quality = max(measurement.quality, quality_of(facts.quantity, value, previous, elapsed_s))
@@ -308,6 +331,7 @@ def _row(
         quality,
         number if number != value else None,
         message.received_ms,
+        judged_ms,
     )
 
 

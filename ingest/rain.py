@@ -77,12 +77,12 @@ def follow(
         if not facts.is_rain or row.value is None or row.quality > BELIEVABLE:
             continue
         gauge = memory.gauge(facts)
-        if row.at_ms <= gauge.last_ms:
+        if row.judged_ms <= gauge.last_ms:
             continue  # out of order: its hours are made again, its episode is not
-        credit = gauge.read(row.at_ms, row.value)
+        credit = gauge.read(row.judged_ms, row.value)
         for site_id in _served(judges, facts):
             spell = memory.spell(site_id)
-            changed = spell.on_heard(row.at_ms)
+            changed = spell.on_heard(row.judged_ms)
             if credit is not None:
                 changed = [*changed, *spell.on_credit(facts.code, credit)]
             for episode in changed:

@@ -28,6 +28,7 @@ class Row:
     quality: int
     raw: float | None
     arrived_ms: int
+    judged_ms: int = 0  # when the rules saw it; claimed later, none did
 
     def values(self) -> dict[str, Any]:
         """Return the columns; the arrival only where it was late."""
@@ -74,6 +75,11 @@ def stored_values(
         select(Reading.value, Reading.raw).where(Reading.sensor == sensor, Reading.at_ms == at_ms)
     ).first()
     return None if found is None else (found[0], found[1])
+
+
+def furthest_stored(session: Session, sensor: int) -> int | None:
+    """Return the last instant of which a sensor has a reading, also one told ahead of its time."""
+    return session.scalar(select(func.max(Reading.at_ms)).where(Reading.sensor == sensor))
 
 
 def newest_times(session: Session) -> dict[int, int]:
