@@ -1,0 +1,343 @@
+"""Projects: works proposed from an incident, justified, licensed, and led to their acceptance."""
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from models.errors import BadInput, Fault, Missing
+from models.incident import Incident
+from models.inputs import Faults
+from models.licence import SCOPES
+from models.people import STAFF
+from models.project import ANSWERS, CAPACITIES, CLASSES, Party, Project, propose_project
+from models.reasons import reason
+from models.rights import MAY_BEGIN, may_begin
+from webapp.casework import find, require_unchanged
+from webapp.db import begin_write, commit, db, site_now
+from webapp.filters import t
+from webapp.forms import again
+from webapp.listing import PER_PAGE, cursor, next_page, wanted
+from webapp.papers import Field, Paper, bilingual_of, show_paper, text_of
+from webapp.policies import allow
+from webapp.project_page import WORDY, show_project
+from webapp.works_choices import (
+    chosen,
+    companies_known,
+    incident_of_address,
+    named,
+    projects_of,
+    site_of_address,
+    sites_again,
+)
+
+pages = Blueprint("projects", __name__, url_prefix="/projects")
+
+MANAGERS = MAY_BEGIN["project"]
+ACTORS = ("manager", "supervisor", "engineer")
+LONGEST_TITLE = 120
+LONGEST_TEXT = 2000
+OVER = ("accepted", "archived")
+
+
+@pages.get("/")
+@allow(*STAFF, "contractor")
+def index() -> str:
+    """List projects, the latest first."""
+    shown = wanted("show", ("open", "over"), "open")
+    over = Project.state.in_(OVER)
+    mine = select(Project).where(Project.visible_to(g.actor), over if shown == "over" else ~over)
+    after = cursor()
+    if after is not None:
+        mine = mine.where((Project.created_at < after[0]) | _same_instant(after))
+    whole = (joinedload(Project.site), joinedload(Project.incident))
+    parties = selectinload(Project.parties).joinedload(Party.organisation)
+    newest = mine.options(*whole, parties).order_by(Project.created_at.desc(), Project.code.desc())
+    rows = list(db.session.scalars(newest.limit(PER_PAGE + 1)))
+    listed, more = next_page(rows, lambda one: f"{one.created_at.isoformat()}~{one.code}")
+    return render_template(
+        "projects/index.html",
+        rows=[(one, builders_for_reader(one)) for one in listed],
+        more=more,
+        chosen=shown,
+        may_propose=may_begin("project", g.actor, None),
+    )
+
+
+def _same_instant(after: tuple[Any, str]) -> Any:
+    return (Project.created_at == after[0]) & (Project.code < after[1])
+
+
+def builders_for_reader(project: Project) -> list[Party]:
+    """Return the building parties; a company reads only its own name."""
+    own = g.actor.organisation_ids
+    return [
+        party
+        for party in project.parties
+        if party.capacity == "construction" and (g.actor.is_staff or party.organisation_id in own)
+    ]
+
+
+@pages.get("/new")
+@allow(*MANAGERS)
+def new() -> str:
+    """Show the form of a proposal, or first the choice of a site."""
+    site = site_of_address("project")
+    back = (url_for("projects.index"), t("projects.title"))
+    if site is None:
+        return render_template(
+            "tasks/site.html",
+            title=t("projects.propose"),
+            sites=sites_again("project"),
+            endpoint="projects.new",
+            back=back,
+        )
+    incident = incident_of_address()
+    return show_paper(
+        Paper(
+            title=t("projects.propose"),
+            intro=_intro(incident) or t("projects.propose_intro", site=site.name),
+            submit=t("projects.propose_now"),
+            icon="plus",
+            back=back,
+            action=request.full_path.rstrip("?"),
+            fields=[
+                Field("bilingual", "title", t("projects.name"), {}, rows=1),
+                Field(
+                    "choices",
+                    "works_class",
+                    t("tasks.class"),
+                    "emergency" if incident else "",
+                    t("projects.class_hint"),
+                    [(one, t(f"project.works_class.{one}")) for one in CLASSES],
+                ),
+                Field(
+                    "select",
+                    "scope",
+                    t("projects.scope"),
+                    "ancient_building",
+                    options=[(one, t(f"project.scope.{one}")) for one in SCOPES],
+                ),
+                Field(
+                    "select",
+                    "parent",
+                    t("projects.parent"),
+                    hint=t("projects.parent_hint"),
+                    options=named(projects_of(site), "title"),
+                    optional=True,
+                ),
+            ],
+        )
+    )
+
+
+def _intro(incident: Incident | None) -> str:
+    return t("projects.for_incident", incident=incident.code) if incident is not None else ""
+
+
+@pages.post("/new")
+@allow(*MANAGERS)
+@again(new)
+def propose() -> ResponseReturnValue:
+    """Propose works."""
+    begin_write()
+    site, incident = site_of_address("project"), incident_of_address()
+    if site is None:
+        raise Missing("site")
+    faults = Faults()
+    title = bilingual_of("title", faults, LONGEST_TITLE) or {}
+    parent = chosen(projects_of(site), "parent", faults)
+    faults.one_of("works_class", request.form.get("works_class", ""), CLASSES)
+    faults.one_of("scope", request.form.get("scope", ""), tuple(SCOPES))
+    if not title:
+        faults.need("title", None)
+    faults.stop()
+    project = propose_project(
+        db.session(),
+        site,
+        works_class=request.form["works_class"],
+        scope=request.form["scope"],
+        title=title,
+        incident=incident,
+        parent=parent,
+        by=g.actor,
+        now=site_now(),
+    )
+    commit()
+    flash(t("projects.proposed", project=project.code), "done")
+    return redirect(url_for("projects.show", key=project.code), 303)
+
+
+@pages.get("/<key>")
+@allow(*STAFF, "contractor")
+def show(key: str) -> str:
+    """Show one project."""
+    return show_project(key)
+
+
+@pages.post("/<key>/step")
+@allow(*ACTORS)
+@again(show_project)
+def step(key: str) -> ResponseReturnValue:
+    """Take a step that needs no words."""
+    action = request.form.get("action", "")
+    if action in WORDY or action not in Project.MAY:
+        raise BadInput([Fault("action", reason("form.not_a_choice"))])
+    return _move(key, action, "")
+
+
+@pages.get("/<key>/step/<action>")
+@allow(*ACTORS)
+def step_page(key: str, action: str) -> str:
+    """Ask for the number of an approval, or for the reason of a stop."""
+    if action not in WORDY:
+        abort(404)
+    project = find(Project, key)
+    word = t(f"project.action.{action}")
+    return show_paper(
+        Paper(
+            title=t("tasks.step_title", action=word, task=project.code),
+            submit=word,
+            back=(url_for("projects.show", key=project.code), project.code),
+            intro=t(f"projects.intro_{action}"),
+            fields=[
+                Field("text", "note", t("projects.approval_number"), optional=True, longest=120)
+                if action == "approve"
+                else Field("area", "note", t("tasks.reason"), longest=LONGEST_TEXT)
+            ],
+            version=str(project.version),
+        )
+    )
+
+
+@pages.post("/<key>/step/<action>")
+@allow(*ACTORS)
+@again(step_page)
+def wordy_step(key: str, action: str) -> ResponseReturnValue:
+    """Take a step with its words."""
+    if action not in WORDY:
+        abort(404)
+    return _move(key, action, request.form.get("note", "")[:LONGEST_TEXT])
+
+
+def _move(key: str, action: str, note: str) -> ResponseReturnValue:
+    begin_write()
+    project = find(Project, key)
+    require_unchanged(project)
+    project.move(action, by=g.actor, now=site_now(), note=note)
+    commit()
+    flash(t("projects.moved", project=project.code, state=project.state), "done")
+    return redirect(url_for("projects.show", key=project.code), 303)
+
+
+@pages.get("/<key>/justify")
+@allow(*MANAGERS)
+def justify_page(key: str) -> str:
+    """Ask the four questions that emergency works must answer, and how they can be undone."""
+    project = find(Project, key)
+    said = project.justification or {}
+    answers = [
+        Field("area", one, t(f"projects.ask_{one}"), said.get(one, ""), t(f"projects.hint_{one}"))
+        for one in ANSWERS
+    ]
+    undo = {True: "yes", False: "no"}.get(project.reversible, "")  # type: ignore[call-overload]
+    return show_paper(
+        Paper(
+            title=t("projects.justify_title"),
+            intro=t("projects.justify_intro", project=project.code),
+            submit=t("projects.justify_now"),
+            back=(url_for("projects.show", key=project.code), project.code),
+            version=str(project.version),
+            fields=[
+                *answers,
+                Field(
+                    "choices",
+                    "reversible",
+                    t("tasks.reversible"),
+                    undo,
+                    options=[(one, t(f"tasks.reversible_{one}")) for one in ("yes", "no")],
+                ),
+                Field("area", "reversible_how", t("tasks.reversible_how"), project.reversible_how),
+            ],
+        )
+    )
+
+
+@pages.post("/<key>/justify")
+@allow(*MANAGERS)
+@again(justify_page)
+def justify(key: str) -> ResponseReturnValue:
+    """Write the answers down."""
+    faults = Faults()
+    answers = {one: text_of(one, faults, LONGEST_TEXT) for one in ANSWERS}
+    how = text_of("reversible_how", faults, LONGEST_TEXT)
+    for one, said in [*answers.items(), ("reversible_how", how)]:
+        faults.need(one, said)
+    undo = request.form.get("reversible", "")
+    faults.one_of("reversible", undo, ("yes", "no"))
+    faults.stop()
+    begin_write()
+    project = find(Project, key)
+    require_unchanged(project)
+    project.justify(answers, reversible=undo == "yes", how=how, by=g.actor, now=site_now())
+    commit()
+    flash(t("projects.justified", project=project.code), "done")
+    return redirect(url_for("projects.show", key=project.code), 303)
+
+
+@pages.get("/<key>/party")
+@allow(*MANAGERS)
+def party_page(key: str) -> str:
+    """Ask which organisation takes part, and as what."""
+    project = find(Project, key)
+    return show_paper(
+        Paper(
+            title=t("project.action.add_party"),
+            intro=t("projects.party_intro"),
+            submit=t("project.action.add_party"),
+            icon="user-plus",
+            back=(url_for("projects.show", key=project.code), project.code),
+            version=str(project.version),
+            fields=[
+                Field("select", "company", t("tasks.company"), options=named(companies_known())),
+                Field(
+                    "choices",
+                    "capacity",
+                    t("projects.capacity"),
+                    "construction",
+                    options=[(one, t(f"project.capacity.{one}")) for one in CAPACITIES],
+                ),
+                Field("text", "person", t("projects.responsible"), optional=True, longest=80),
+                Field("text", "certificate", t("projects.certificate"), optional=True, longest=80),
+            ],
+        )
+    )
+
+
+@pages.post("/<key>/party")
+@allow(*MANAGERS)
+@again(party_page)
+def add_party(key: str) -> ResponseReturnValue:
+    """Name a party; from now on it sees what it is given here."""
+    faults = Faults()
+    company = chosen(companies_known(), "company", faults)
+    if company is None:
+        faults.need("company", None)
+    person, certificate = text_of("person", faults, 80), text_of("certificate", faults, 80)
+    faults.one_of("capacity", request.form.get("capacity", ""), CAPACITIES)
+    faults.stop()
+    begin_write()
+    project = find(Project, key)
+    require_unchanged(project)
+    project.add_party(
+        db.session.merge(company),
+        request.form["capacity"],
+        responsible={"name": person, "certificate": certificate} if person else None,
+        by=g.actor,
+        now=site_now(),
+    )
+    commit()
+    flash(t("projects.party_added", company=company.name), "done")
+    return redirect(url_for("projects.show", key=project.code, _anchor="parties"), 303)
