@@ -78,10 +78,8 @@ class SiteFacts:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for somebody: the counts in the nav and on the desk."""
+    """What waits for somebody besides the alerts."""
 
-    alerts: int = 0
-    """Live and not acknowledged."""
     channels: int = 0
     quarantine: int = 0
     failed_notices: int = 0
@@ -118,14 +116,8 @@ class Desk:
         return sum(alert.severity == severity for alert in self.alerts)
 
 
-def read_desk(
-    session: Session,
-    actor: Actor,
-    now: datetime,
-    machine_now: datetime,
-    counts: Waiting | None = None,
-) -> Desk:
-    """Return the desk of an actor; `counts` where they have been read for the nav already."""
+def read_desk(session: Session, actor: Actor, now: datetime, machine_now: datetime) -> Desk:
+    """Return the desk of an actor."""
     live = with_places(session, Alert.live, Alert.visible_to(actor))
     shelved = [one for one in live if one.state(now) in ("shelved", "suppressed")]
     alerts = [one for one in live if one not in shelved and not one.out_of_service]
@@ -143,7 +135,7 @@ def read_desk(
         due=due(session, actor, now),
         incidents=open_incidents(session, actor),
         closures=closures,
-        waiting=counts or waiting(session, actor),
+        waiting=waiting(session, actor),
     )
 
 
@@ -239,11 +231,8 @@ def waiting(session: Session, actor: Actor) -> Waiting:
     """Count what waits; one query for all of it."""
     failed = select(func.count()).select_from(Notice)
     failed = failed.where(Notice.state == "failed", notices_of(actor))
-    unseen = select(func.count()).select_from(Alert)
-    unseen = unseen.where(Alert.live, Alert.acknowledged.is_(False), Alert.visible_to(actor))
     row = session.execute(
         select(
-            unseen.scalar_subquery(),
             select(func.count()).select_from(Channel).where(~Channel.claimed).scalar_subquery(),
             select(func.count())
             .select_from(Quarantined)

@@ -13,7 +13,7 @@ from models.alert_rights import buttons, require
 from models.clock import machine_now
 from models.desk_facts import rule_names
 from models.errors import BadInput, Fault, Missing, Stale
-from models.inputs import Faults, need_text
+from models.inputs import Faults, need_text, whole_number
 from models.people import STAFF
 from models.reasons import reason
 from models.registry import Element, Site
@@ -137,8 +137,8 @@ def _begin(key: str, action: str) -> Alert:
     begin_write()
     alert = find_alert(key)
     require(alert, action, g.actor)
-    seen = request.form.get("version", "")
-    if seen.isdigit() and int(seen) != alert.version:
+    seen = whole_number(request.form.get("version", ""))
+    if seen is not None and seen != alert.version:
         raise Stale("alert", alert.code, alert.version)
     return alert
 

@@ -47,7 +47,8 @@ def index() -> str:
 def proposals(row: Channel, sensors: list[Sensor]) -> list[tuple[str, str]]:
     """Return the sensors that the channel may be: likeliest first, as choices."""
     fitting = [one for one in sensors if _fits(row, one)]
-    fitting.sort(key=lambda one: (*_likeliness(row, one), one.site.code, one.code))
+    here = {one.site_id for one in sensors if _has_read(one, row.device)}
+    fitting.sort(key=lambda one: (one.site_id not in here, _is_read(one), one.site.code, one.code))
     return [(str(one.id), _words(one)) for one in fitting]
 
 
@@ -57,11 +58,13 @@ def _fits(row: Channel, sensor: Sensor) -> bool:
     return row.unit is None or is_convertible(row.unit, sensor.quantity)
 
 
-def _likeliness(row: Channel, sensor: Sensor) -> tuple[bool, bool]:
-    """A sensor that no device reads comes first, then one of the same device before."""
-    unread = not any(epoch.device for epoch in sensor.epochs)
-    before = any(epoch.device == row.device for epoch in sensor.epochs)
-    return (not unread, not before)
+def _has_read(sensor: Sensor, device: str) -> bool:
+    """Whether the device was bound to the sensor: then it stands at the sensor's site."""
+    return any(epoch.device == device for epoch in sensor.epochs)
+
+
+def _is_read(sensor: Sensor) -> bool:
+    return bool(sensor.epochs) and sensor.epochs[-1].device is not None
 
 
 def _words(sensor: Sensor) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from models import closing
@@ -22,6 +22,7 @@ from models.people import STAFF, Actor, staff_scope
 from models.reasons import reason
 from models.registry import Building, Site, Zone
 from models.rights import MAY_BEGIN
+from models.times import instant_of
 from webapp import closure_notice, closure_papers
 from webapp.calls import make_call
 from webapp.casework import find, require_unchanged
@@ -43,10 +44,10 @@ LISTED = 50
 
 
 @nav_count("closures.index")
-def in_force_count(actor: Actor) -> int:
+def in_force_count(actor: Actor) -> Select:
     """Count what is shut."""
     mine = select(func.count()).where(Closure.visible_to(actor), Closure.state.in_(IN_FORCE))
-    return db.session.scalar(mine) or 0
+    return mine
 
 
 @pages.get("/")
@@ -74,11 +75,7 @@ def index() -> str:
 
 
 def _moment_before() -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(request.args.get("before", ""))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
+    return instant_of(request.args.get("before", ""))
 
 
 @pages.get("/new")

@@ -26,7 +26,6 @@ from webapp.filters import t, url_for_or
 from webapp.live import shared
 from webapp.measures import digits, measure, measured
 from webapp.policies import signed_in
-from webapp.waiting import counts
 
 pages = Blueprint("desk", __name__)
 pages.add_app_template_global(measured, "measured")
@@ -52,7 +51,7 @@ def show() -> ResponseReturnValue:
 @shared
 def _desk() -> str:
     now = site_now()
-    desk = read_desk(db.session(), g.actor, now, machine_now(), counts(g.actor))
+    desk = read_desk(db.session(), g.actor, now, machine_now())
     names = names_of(alert.assignee_id for alert in desk.alerts)
     return render_template(
         "desk/show.html",

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from models.alert import SEVERITIES, Alert
@@ -37,10 +37,10 @@ LISTED = 50
 
 
 @nav_count("incidents.index")
-def open_count(actor: Actor) -> int:
+def open_count(actor: Actor) -> Select:
     """Count the cases that are somebody's work."""
     mine = select(func.count()).where(Incident.visible_to(actor), Incident.state.in_(OPEN_STATES))
-    return db.session.scalar(mine) or 0
+    return mine
 
 
 @pages.get("/")

@@ -1,10 +1,13 @@
 """Lists in pages: filters from the address, and the next page by the last row's key."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import request, url_for
+
+from models.inputs import whole_number
+from models.times import instant_of
 
 PER_PAGE = 50
 
@@ -18,17 +21,13 @@ def wanted(name: str, allowed: Collection[str], default: str = "") -> str:
 def cursor() -> tuple[datetime, str] | None:
     """Return where the page begins: `2022-03-21T08:00:00Z~key`, or None at the top."""
     at, _, key = request.args.get("before", "").partition("~")
-    try:
-        moment = datetime.fromisoformat(at.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), key
+    moment = instant_of(at)
+    return None if moment is None else (moment, key)
 
 
 def numbered() -> int | None:
     """Return the number before which the page begins."""
-    text = request.args.get("before", "")
-    return int(text) if text.isdigit() and len(text) < 19 else None
+    return whole_number(request.args.get("before", ""))
 
 
 def next_page(rows: Sequence[Any], key: Any, most: int = PER_PAGE) -> tuple[Sequence[Any], str]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, current_app, g, render_template, request, url_for
+from sqlalchemy import Select, select
 
 from models.people import STAFF, Actor
+from webapp.db import db
 from webapp.policies import policy_of, signed_in
 
 pages = Blueprint("navigation", __name__)
-Count = Callable[[Actor], int]
+Count = Callable[[Actor], Select[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,10 @@ _counts: dict[str, Count] = {}
 
 
 def nav_count(endpoint: str) -> Callable[[Count], Count]:
-    """Register the function that counts what waits at a place; one cheap query."""
+    """Register what counts the things that wait at a place: a select of one number.
+
+    The counts of all places are one query of the page.
+    """
 
     def mark(count: Count) -> Count:
         _counts[endpoint] = count
@@ -74,9 +80,9 @@ def _places(actor: Actor) -> list[Place]:
     order = _bar_first(actor, mine)
     here = (request.blueprint or "").split(".")[0]
     found: list[Place] = []
+    counts = _count_all(actor, [endpoint for endpoint, _, _ in order])
     earlier = order[0][2] if order else 0
     for number, (endpoint, icon, group) in enumerate(order):
-        count = _counts[endpoint](actor) if endpoint in _counts else 0
         found.append(
             Place(
                 label=f"nav.{endpoint.split('.')[0]}",
@@ -84,13 +90,21 @@ def _places(actor: Actor) -> list[Place]:
                 href=url_for(endpoint),
                 current=endpoint.split(".")[0] == here,
                 classes="more" if number >= IN_THE_BAR else "",
-                count=count,
+                count=counts.get(endpoint, 0),
                 rule_before=group != earlier,
             )
         )
         earlier = group
     found.append(_menu(here, any(place.current for place in found[IN_THE_BAR:])))
     return found
+
+
+def _count_all(actor: Actor, endpoints: list[str]) -> dict[str, int]:
+    asked = {name: _counts[name](actor) for name in endpoints if name in _counts}
+    if not asked:
+        return {}
+    statement = select(*(one.scalar_subquery() for one in asked.values()))
+    return dict(zip(asked, db.session.execute(statement).one(), strict=True))
 
 
 def _bar_first(actor: Actor, mine: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:

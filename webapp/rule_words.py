@@ -1,6 +1,6 @@
 """Says a rule as a sentence, in any language: what it watches, from where on it speaks."""
 
-from models.rules.durations import hours, span_text
+from models.rules.durations import AT_ONCE, Delay, hours, span_text
 from models.rules.spec import Accumulation, Combination, Level, Rate, Rule, Silence, Threshold
 from models.units import QUANTITIES
 from models.words.render import Reader, phrase
@@ -70,8 +70,16 @@ def limit_words(rule: Rule, level: Level) -> str:
 
 
 def _delays(rule: Rule, reader: Reader) -> str:
-    on = str(rule.on_delay)
-    off = str(rule.off_delay)
-    if on in ("0", "0s", "") and off in ("0", "0s", ""):
+    on, off = delay_words(rule.on_delay, reader), delay_words(rule.off_delay, reader)
+    if rule.on_delay == AT_ONCE and rule.off_delay == AT_ONCE:
         return ""
     return phrase("rule_sentence.delays", reader, on=on, off=off)
+
+
+def delay_words(delay: Delay, reader: Reader) -> str:
+    """Return how long evidence must hold: at once, 3 readings, 6h."""
+    if delay == AT_ONCE:
+        return phrase("rule_sentence.at_once", reader)
+    if delay.samples > 1:
+        return phrase("rule_sentence.samples", reader, n=delay.samples)
+    return span_text(delay.ms)

@@ -24,7 +24,7 @@ from webapp.db import db, site_now
 from webapp.forms import refill
 from webapp.policies import allow
 from webapp.reader import current_reader, read_in_zone
-from webapp.rule_words import level_words, limit_words, rule_sentence
+from webapp.rule_words import delay_words, limit_words, rule_sentence
 
 pages = Blueprint("rules", __name__, url_prefix="/rules")
 DAYS = (7, 30, 90, 365)
@@ -78,7 +78,12 @@ def show(code: str) -> str:
             (language, rule_sentence(rule, Reader(language, zone))) for language in LANGUAGES
         ],
         levels=[
-            (level, level_words(rule, level, current_reader()), limit_words(rule, level))
+            {
+                "level": level,
+                "limit": limit_words(rule, level),
+                "on": delay_words(level.on_delay, current_reader()),
+                "off": delay_words(level.off_delay, current_reader()),
+            }
             for level in rule.levels
         ],
         record=record_of(db.session(), code),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from models import inspection as inspecting
@@ -41,11 +41,11 @@ LONGEST_NOTE = 2000
 
 
 @nav_count("scaffolds.index")
-def red_count(actor: Actor) -> int:
+def red_count(actor: Actor) -> Select:
     """Count what somebody must inspect before anyone goes up."""
     red = or_(Scaffold.state != "handed_over", Scaffold.next_due_at < site_now())
     mine = select(func.count()).where(Scaffold.visible_to(actor), Scaffold.state.in_(STANDING), red)
-    return db.session.scalar(mine) or 0
+    return mine
 
 
 @pages.get("/scaffolds")

@@ -12,7 +12,7 @@ from models.bars import is_rain
 from models.chart import quality
 from models.desk_facts import rule_names
 from models.errors import BadInput, Fault, Forbidden, Refusal, Stale
-from models.inputs import Faults
+from models.inputs import Faults, whole_number
 from models.people import STAFF
 from models.rainfall import caught_by
 from models.reasons import reason
@@ -126,8 +126,8 @@ def _begin(site: str, code: str) -> Sensor:
     """Begin a change of a sensor that the actor keeps."""
     begin_write()
     sensor, _ = find_sensor(site, code)
-    seen = request.form.get("version", "")
-    if seen.isdigit() and int(seen) != sensor.version:
+    seen = whole_number(request.form.get("version", ""))
+    if seen is not None and seen != sensor.version:
         raise Stale("sensor", sensor.code, sensor.version)
     if not g.actor.has_role(*KEEPERS, site_id=sensor.site_id):
         raise Forbidden(reason("workflow.role_needed", roles=list(KEEPERS)))

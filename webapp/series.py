@@ -35,7 +35,7 @@ from models.registry import Site
 from models.rules.spec import Accumulation, Rate, Rule, Threshold
 from models.scene import sensors_where
 from models.sensor import Sensor
-from models.times import from_ms, to_ms
+from models.times import from_ms, instant_of, to_ms
 from models.units import QUANTITIES, symbol
 from webapp.db import db, site_now
 from webapp.filters import t
@@ -92,11 +92,10 @@ def _moment(name: str, default: datetime) -> datetime:
     text = request.args.get(name)
     if not text:
         return default
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise BadInput([Fault(name, reason("series.not_a_time", given=text[:40]))]) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    moment = instant_of(text)
+    if moment is None:
+        raise BadInput([Fault(name, reason("series.not_a_time", given=text[:40]))])
+    return moment
 
 
 def _version(sensor: Sensor, since: datetime, until: datetime) -> str:

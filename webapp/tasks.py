@@ -5,10 +5,11 @@ from datetime import datetime
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from models.errors import BadInput, Fault
+from models.inputs import whole_number
 from models.note import write_note
 from models.people import STAFF, Actor, Organisation
 from models.reasons import reason
@@ -56,13 +57,13 @@ def _filters(now: datetime) -> Mapping[str, ColumnElement[bool]]:
 
 
 @nav_count("tasks.index")
-def waiting_count(actor: Actor) -> int:
+def waiting_count(actor: Actor) -> Select:
     """Count what waits for staff (late, or called done), or for the company (to be worked on)."""
     known = _filters(site_now())
     mine = or_(known["late"], known["to_judge"])
     if not actor.has_role(*STAFF):
         mine = Task.state.in_(("permit_ok", "in_progress", "paused", "rework"))
-    return db.session.scalar(select(func.count()).where(Task.visible_to(actor), mine)) or 0
+    return select(func.count()).where(Task.visible_to(actor), mine)
 
 
 @pages.get("/tasks")
@@ -102,7 +103,7 @@ def index() -> ResponseReturnValue:
 
 
 def _is_number(name: str) -> bool:
-    return request.args.get(name, "").isdigit() and len(request.args[name]) < 7
+    return (whole_number(request.args.get(name, "")) or 10**6) < 10**6
 
 
 def _page_url(page: int) -> str:

@@ -1,30 +1,29 @@
-"""What waits for the person who asks: counted once a request, for the nav and for the desk."""
+"""What waits at the alerts, the channels and the quarantine, for the numbers in the nav."""
 
-from flask import g
+from sqlalchemy import Select, func, select
 
-from models.desk_facts import Waiting, waiting
+from models.alert import Alert
 from models.people import Actor
-from webapp.db import db
+from models.reading import Channel, Quarantined
 from webapp.navigation import nav_count
 
 
-def counts(actor: Actor) -> Waiting:
-    """Return the counts of this request."""
-    if "waiting" not in g:
-        g.waiting = waiting(db.session(), actor)
-    return g.waiting
-
-
 @nav_count("alerts.index")
-def _alerts(actor: Actor) -> int:
-    return counts(actor).alerts
+def unacknowledged(actor: Actor) -> Select:
+    """Count the alerts that nobody has seen yet."""
+    return select(func.count()).where(
+        Alert.live, Alert.acknowledged.is_(False), Alert.visible_to(actor)
+    )
 
 
 @nav_count("channels.index")
-def _channels(actor: Actor) -> int:
-    return counts(actor).channels
+def unclaimed(actor: Actor) -> Select:
+    """Count the channels that wait for a sensor."""
+    return select(func.count()).select_from(Channel).where(~Channel.claimed)
 
 
 @nav_count("quarantine.index")
-def _quarantine(actor: Actor) -> int:
-    return counts(actor).quarantine
+def refused(actor: Actor) -> Select:
+    """Count the messages that nobody has had read again."""
+    mine = select(func.count()).select_from(Quarantined)
+    return mine.where(Quarantined.decoded_again_at.is_(None))
