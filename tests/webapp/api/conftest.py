@@ -1,5 +1,9 @@
 """A house at NOW and a program that asks for it, on SQLite or on both databases."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from flask import Flask
 
@@ -19,3 +23,13 @@ def program(app: Flask, sqlite_store: Store) -> Program:
 def program_everywhere(store: Store) -> Program:
     """The program, once on SQLite and once on PostgreSQL."""
     return program_of(Yard(app_on(store), store))
+
+
+@pytest.fixture(scope="module")
+def refused(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One program for all tests of a module in which everything is refused, so nothing changes."""
+    folder = tmp_path_factory.mktemp("refused")
+    shutil.copyfile(sqlite_template, folder / "ridgewatch.db")
+    opened = Store(f"sqlite+pysqlite:///{folder}/ridgewatch.db", folder)
+    yield program_of(Yard(app_on(opened), opened))
+    opened.close()

@@ -79,9 +79,9 @@ def test_a_building_is_shut(program: Program) -> None:
         ({"alert": "none"}, {"alert": "api.nothing_called"}),
     ],
 )
-def test_a_bad_order_to_close_is_refused_by_field(program, body, found) -> None:
-    assert faults(program.post("/closures", body)) == found
-    assert program.walk("/closures", 5) == []
+def test_a_bad_order_to_close_is_refused_by_field(refused, body, found) -> None:
+    assert faults(refused.post("/closures", body)) == found
+    assert refused.walk("/closures", 5) == []
 
 
 def test_a_draft_is_issued_and_extended(program: Program) -> None:

@@ -89,8 +89,8 @@ def fill(house: House, n: int) -> None:
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_an_empty_list_is_a_list(program: Program, path: str) -> None:
-    answer = program.get(path)
+def test_an_empty_list_is_a_list(refused: Program, path: str) -> None:
+    answer = refused.get(path)
 
     assert answer.status_code == 200, answer.text
     assert set(answer.json) == {"items", "next"}
@@ -157,15 +157,15 @@ def test_a_list_of_many_takes_a_fixed_number_of_queries(program: Program) -> Non
         ({"state": "active,sleeping"}, "state", "input.not_one_of"),
     ],
 )
-def test_a_bad_parameter_is_refused_by_name(program, asked, where, code) -> None:
-    answer = program.get("/alerts", **asked)
+def test_a_bad_parameter_is_refused_by_name(refused, asked, where, code) -> None:
+    answer = refused.get("/alerts", **asked)
 
     assert faults(answer) == {where: code}
     assert answer.json["errors"][0]["text"]
 
 
-def test_a_parameter_given_twice_is_refused(program: Program) -> None:
-    answer = program.get("/alerts?limit=1&limit=2")
+def test_a_parameter_given_twice_is_refused(refused: Program) -> None:
+    answer = refused.get("/alerts?limit=1&limit=2")
 
     assert faults(answer) == {"limit": "api.given_twice"}
 
@@ -182,9 +182,9 @@ def test_a_cursor_of_another_list_or_filter_is_refused(program: Program) -> None
         assert faults(program.get(path, cursor=cursor, **asked)) == {"cursor": "api.bad_cursor"}
 
 
-def test_faults_come_in_the_readers_language(program: Program) -> None:
-    zh = program.get("/alerts", language="zh-CN", limit=0).json
-    en = program.get("/alerts", language="en-GB", limit=0).json
+def test_faults_come_in_the_readers_language(refused: Program) -> None:
+    zh = refused.get("/alerts", language="zh-CN", limit=0).json
+    en = refused.get("/alerts", language="en-GB", limit=0).json
 
     assert zh["errors"][0]["text"] == "过小，最小 1。"
     assert en["errors"][0]["text"] == "This is too small; the least is 1."
