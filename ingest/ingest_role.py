@@ -143,17 +143,28 @@ def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> 
 def _do_jobs(store: Store, stop: Event) -> None:
     """Claims and second readings are the ingester's: it alone writes readings."""
     work = Work(store, claims.HANDLERS)
-    while not stop.wait(0.0 if work.turn() else JOBS_EVERY_S):
-        continue
+    wait_s = JOBS_EVERY_S
+    while not stop.wait(wait_s):
+        with _surviving("jobs"):
+            wait_s = 0.0 if work.turn() else JOBS_EVERY_S
 
 
 def _watch_the_clock(store: Store, stop: Event) -> None:
     """Escalation and notices are the clock's: that it has died must be told by another."""
     watch = Watch(("clock",))
     while not stop.wait(WATCH_EVERY_S):
-        with store.reading() as session:
+        with _surviving("watch"), store.reading() as session:
             dead = watch.look(session)
             roles = untold(session, watch.roles, dead)
-        if roles:
-            with store.writing() as session:
-                tell(session, roles, dead, site_now(session))
+            if roles:
+                with store.writing() as writing:
+                    tell(writing, roles, dead, site_now(writing))
+
+
+@contextmanager
+def _surviving(helper: str) -> Iterator[None]:
+    """A helper goes on after a fault: the database may be away for a moment."""
+    try:
+        yield
+    except Exception:
+        log.exception("helper=%s failed=1", helper)

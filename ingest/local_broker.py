@@ -32,4 +32,4 @@ def mosquitto(path: str, folder: Path, port: int, log: Path) -> Program:
     )
     configuration = folder / "mosquitto.conf"
     configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return Program("mosquitto", (path, "-c", str(configuration)), refused=(), log=log)
+    return Program("mosquitto", (path, "-c", str(configuration)), refused=(), log=log, stage=2)

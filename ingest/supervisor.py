@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 WELL_AFTER_S = 30.0  # a child that ran this long is well: the next pause is short again
-STOPS_WITHIN_S = 8.0
+STOPS_WITHIN_S, STAGE_WITHIN_S = 9.0, 6.0
 LOOKS_EVERY_S = 0.1
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -36,6 +36,7 @@ class Program:
     for_ever: bool = True
     refused: tuple[int, ...] = (2,)  # bad settings: starting again would not help
     log: Path | None = None  # None: says what it says where we do
+    stage: int = 1  # when it is stopped: who speaks to others before those whom others speak to
 
 
 @dataclass
@@ -83,27 +84,24 @@ class Supervisor:
         return next((code for code in codes if code is not None), None)
 
     def stop(self) -> None:
-        """Ask all to stop, the last started first; end what has not stopped in time."""
-        running = [child for child in reversed(self._children) if _is_running(child)]
-        for child in running:
-            assert child.process is not None
-            child.process.send_signal(signal.SIGTERM)
+        """Ask all to stop, stage after stage; end what has not stopped in time."""
         until_s = time.monotonic() + STOPS_WITHIN_S
-        for child in running:
-            assert child.process is not None
-            try:
-                child.process.wait(max(0.0, until_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                log.warning("child=%s stopping=slow killed=1", child.program.name)
-                child.process.kill()
-                child.process.wait()
+        for stage in sorted({child.program.stage for child in self._children}):
+            self._stop([one for one in self._children if one.program.stage == stage], until_s)
 
-    def pid_of(self, name: str) -> int | None:
-        """Return the process id of a running child."""
-        for child in self._children:
-            if child.program.name == name and _is_running(child):
-                return child.process.pid if child.process else None
-        return None
+    def _stop(self, children: Sequence[_Child], until_s: float) -> None:
+        running = [child.process for child in children if child.process is not None]
+        for process in running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        until_s = min(until_s, time.monotonic() + STAGE_WITHIN_S)
+        for process in running:
+            try:
+                process.wait(max(0.1, until_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("child=%d stopping=slow killed=1", process.pid)
+                process.kill()
+                process.wait()
 
     def _start(self, child: _Child) -> None:
         with _output(child.program.log) as output:
@@ -147,10 +145,15 @@ class Supervisor:
 
 
 def own(
-    name: str, *more: str, env: Mapping[str, str] | None = None, log: Path | None = None
+    name: str,
+    *more: str,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    stage: int = 1,
 ) -> Program:
     """Return one of our own commands as a child."""
-    return Program(name, (sys.executable, "-m", "webapp", name, *more), env or {}, log=log)
+    argv = (sys.executable, "-m", "webapp", name, *more)
+    return Program(name, argv, env or {}, log=log, stage=stage)
 
 
 def _output(log: Path | None) -> AbstractContextManager[IO[bytes] | None]:

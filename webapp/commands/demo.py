@@ -173,7 +173,7 @@ def _run(settings: "Settings", say: "Callable[..., None]", stop: "Event") -> int
             return 0 if stop.is_set() else 3
         _greet(env["RIDGEWATCH_PUBLIC_URL"], kept(settings.data_dir / ACCOUNTS), say)
         more = (SCENARIO, "--seed", str(SEED), "--story")
-        supervisor.add(own("simulate", *more, env=env, log=log))
+        supervisor.add(own("simulate", *more, env=env, log=log, stage=0))
         return supervisor.watch(stop)
     finally:
         supervisor.stop()
