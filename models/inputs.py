@@ -7,6 +7,11 @@ from models.errors import BadInput, Fault
 from models.reasons import Reason, reason
 
 
+def whole_number(text: str) -> int | None:
+    """Return the number that a text of plain digits says; None for anything else ("²", "٣")."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 class Faults:
     """Collects what is wrong; `stop` raises BadInput when anything is."""
 

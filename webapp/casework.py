@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from models.errors import Missing, Stale
 from models.event import Event
+from models.inputs import whole_number
 from models.people import User
 from models.reasons import Reason
 from models.words.render import catalogue
@@ -52,8 +53,8 @@ def seen(row: Any, events: Sequence[Event]) -> str:
 
 def require_unchanged(row: Any) -> None:
     """Refuse a form about an older version than there is. Raises Stale."""
-    version = request.form.get("version", "").partition("-")[0]
-    if version.isdigit() and int(version) != row.version:
+    version = whole_number(request.form.get("version", "").partition("-")[0])
+    if version is not None and version != row.version:
         raise Stale(row.__tablename__, row.code, row.version)
 
 
@@ -62,8 +63,7 @@ def meanwhile(events: Iterable[Event]) -> list["Line"]:
     refilled = g.get("refilled")
     if refilled is None or not isinstance(refilled.why, Stale):
         return []
-    last = request.form.get("version", "").partition("-")[2]
-    since = int(last) if last.isdigit() else 0
+    since = whole_number(request.form.get("version", "").partition("-")[2]) or 0
     return told([event for event in events if event.number > since])
 
 

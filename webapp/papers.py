@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from flask import render_template, request
 from models.errors import Fault
 from models.inputs import Faults
 from models.reasons import reason
+from models.times import instant_of
 from webapp.filters import local
 
 LONGEST_LINE = 240  # a field of a notice: all of them have to fit on one sheet of A4
@@ -91,12 +92,10 @@ def moment_of(name: str, timezone: str, faults: Faults) -> datetime | None:
     typed = request.form.get(name, "").strip()
     if not typed:
         return None
-    try:
-        wall = datetime.fromisoformat(typed)
-    except ValueError:
+    moment = instant_of(typed, ZoneInfo(timezone))
+    if moment is None:
         faults.found.append(Fault(name, reason("input.not_a_moment", value=typed[:40])))
-        return None
-    return wall.replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+    return moment
 
 
 def wall_time(moment: datetime | None) -> str:

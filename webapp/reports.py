@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from models.closure import Closure
 from models.errors import BadInput, Fault, Missing, Refusal
 from models.incident import Incident
-from models.inputs import Faults, filled
+from models.inputs import Faults, filled, whole_number
 from models.people import STAFF
 from models.reasons import reason
 from models.report import CHANNELS, FIELDS, KINDS, Report, draft_report, report_clock
@@ -176,7 +176,11 @@ def _refuse_gaps(fields: dict[str, str]) -> None:
 
 def _send(report: Report) -> None:
     known = recipients_of(report)
-    chosen = [int(one) for one in request.form.getlist("recipient") if one.isdigit()]
+    chosen = [
+        number
+        for one in request.form.getlist("recipient")
+        if (number := whole_number(one)) is not None
+    ]
     if any(one >= len(known) for one in chosen):
         raise BadInput([Fault("recipient", reason("form.not_a_choice"))])
     told = [known[one] for one in chosen]

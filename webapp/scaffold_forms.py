@@ -6,7 +6,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import joinedload
 
-from models.inputs import Faults
+from models.inputs import Faults, whole_number
 from models.inspection import ITEMS, fail, inspect, kind_due, sign_erected
 from models.reasons import reason
 from models.scaffold import LOAD_CLASSES, Scaffold
@@ -134,7 +134,7 @@ def erected(key: str) -> ResponseReturnValue:
     require_unchanged(scaffold)
     sign_erected(
         scaffold,
-        load_class=int(load) if load.isdigit() and len(load) < 3 else 0,
+        load_class=whole_number(load) or 0,
         items=_items(),
         height_m=height,
         sheeting="sheeting" in request.form,

@@ -94,7 +94,7 @@ def _fresh_token() -> str | None:
     """
     token, _, rest = request.cookies.get(cookie_name(COOKIE), "").partition(".")
     used, _, signature = rest.partition(".")
-    if not used.isdigit() or not hmac.compare_digest(signature, _sign(f"{token}.{used}")):
+    if not used.isdigit() or not _is_signed(signature, f"{token}.{used}"):
         return None
     idle_s = time.time() - int(used)
     if idle_s > IDLE_S:
@@ -105,6 +105,11 @@ def _fresh_token() -> str | None:
 
 def _sign(text: str) -> str:
     return hmac.digest(signing_key(), text.encode(), "sha256").hex()
+
+
+def _is_signed(shown: str, text: str) -> bool:
+    # As bytes: of two texts `compare_digest` takes only ASCII, and a cookie may hold anything.
+    return hmac.compare_digest(shown.encode("utf-8", "replace"), _sign(text).encode())
 
 
 def _set_cookie(answer: Response, token: str) -> None:
@@ -152,4 +157,4 @@ def forget_cookie(answer: Response) -> None:
 def is_known_device(email: str) -> bool:
     """Whether this browser has signed in to the account before."""
     shown = request.cookies.get(cookie_name(DEVICE_COOKIE), "")
-    return hmac.compare_digest(shown, _sign(f"device:{email}"))
+    return _is_signed(shown, f"device:{email}")

@@ -19,6 +19,7 @@ _LOCALES = {"zh": "zh_Hans_CN", "en": "en_GB"}
 _HERE = Path(__file__).parent
 NBSP = "\N{NO-BREAK SPACE}"
 
+_PLAIN_BELOW = 1e15
 # Decimals and unit by format name: frontend conventions, never finer than a sensor resolves.
 _NUMBERS = {
     "mm": ("0.00", "mm"),
@@ -136,6 +137,9 @@ def number(value: float, kind: str, reader: Reader) -> str:
     pattern, unit = _NUMBERS[kind.removeprefix("signed_")]
     if signed:
         pattern = f"+{pattern};−{pattern}"
-    shown = format_decimal(value, pattern, locale="en").replace("-", "−")
+    # Babel can't write what has more digits than a Decimal; no wild reading may cost a page.
+    plain = abs(value) < _PLAIN_BELOW
+    shown = format_decimal(value, pattern, locale="en") if plain else f"{value:.3g}"
+    shown = shown.replace("-", "−")
     unit_text = name_of(unit, reader.language)
     return f"{shown}{'' if unit_text in ('', '°') else NBSP}{unit_text}"
