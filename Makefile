@@ -32,7 +32,7 @@ test-long: $(TEST_READY) ## the issues' figures in full; CORPUS=path of the refe
 
 bench: $(TEST_READY) ## the measurements, printed
 	@$(BIN)/python -m tests.harness.needs --install
-	@sh scripts/run-tests.sh -m bench -s
+	@$(BIN)/python -m bench
 
 lint: $(TEST_READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
