@@ -319,7 +319,7 @@ def _open(session: Session, subject: Subject, verdict: Verdict, now: datetime, b
         ).all()
     )
     alert = Alert(
-        code=f"{verdict.rule_code}-{subject.text.split(':', 1)[1].replace('/', '-')}-{episode}",
+        code=_free_code(session, verdict.rule_code, subject, episode),
         rule_code=verdict.rule_code,
         rule_version=verdict.rule_version,
         subject=subject.text,
@@ -343,6 +343,18 @@ def _open(session: Session, subject: Subject, verdict: Verdict, now: datetime, b
     session.add(alert)
     _note(alert, verdict, now, by, session)
     return alert
+
+
+def _free_code(session: Session, rule_code: str, subject: Subject, episode: int) -> str:
+    """Return a code for people. Rules and subjects have dashes of their own, so two may meet in one
+    code, `a-b` `c` and `a` `b-c`; no alert may be lost to that.
+    """
+    plain = f"{rule_code}-{subject.text.split(':', 1)[1].replace('/', '-')}-{episode}"
+    code, number = plain, 1
+    while session.scalar(select(Alert.id).where(Alert.code == code)) is not None:
+        number += 1
+        code = f"{plain}.{number}"
+    return code
 
 
 def _rise(alert: Alert, verdict: Verdict, now: datetime, by: Actor) -> bool:
