@@ -1,0 +1,66 @@
+"""Health, readiness and figures: open to whom they should be, and in the form that is read."""
+
+import re
+from datetime import timedelta
+
+from models.clock import machine_now
+from models.closing import close_zone
+from models.heartbeat import DEAD_AFTER, Heartbeat, beat
+from tests.models.house import NOW
+from tests.webapp.api.program import Program
+
+LINE = re.compile(r'ridgewatch_[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+-]+')
+ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
+
+
+def test_health_is_open_and_says_nothing(refused: Program) -> None:
+    answer = refused.client.get("/healthz", environ_base=ELSEWHERE)
+
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+def test_figures_are_for_this_machine_or_a_read_token(refused: Program) -> None:
+    for path in ("/readyz", "/metrics"):
+        here = refused.client.get(path)
+        proxied = refused.client.get(path, headers={"X-Forwarded-For": "192.0.2.7"})
+        stranger = refused.client.get(path, environ_base=ELSEWHERE)
+        token = refused.client.get(
+            path, environ_base=ELSEWHERE, headers=refused.headers("read", "en")
+        )
+        assert here.status_code == token.status_code == 200
+        assert proxied.status_code in (302, 401)
+        assert stranger.status_code in (302, 401)
+        assert "ridgewatch_" not in stranger.text
+
+
+def test_a_role_that_has_died_makes_it_unready(program: Program) -> None:
+    assert program.client.get("/readyz").json["ready"] is True
+    with program.yard.store.writing() as session:
+        beat(session, "ingest")
+        session.flush()
+        dead = session.get_one(Heartbeat, "ingest")
+        dead.beat_at = machine_now() - DEAD_AFTER - timedelta(seconds=1)
+
+    answer = program.client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json["checks"]["ingest"] is False
+
+
+def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
+    with program_everywhere.yard.working() as house:
+        house.alert(house.sensor("C-07"))
+        close_zone(house.session, house.zone, by=house.duty, now=NOW)
+
+    answer = program_everywhere.client.get("/metrics")
+
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = answer.text.splitlines()
+    assert answer.text.endswith("\n")
+    assert [one for one in lines if not one.startswith("# ") and not LINE.fullmatch(one)] == []
+    assert 'ridgewatch_alerts{state="active_unacknowledged",severity="high"} 1' in lines
+    assert "ridgewatch_closures_active 1" in lines
+    told = 'ridgewatch_last_observation_timestamp_seconds{sensor="tianning/C-07"} 1647838800'
+    assert told in lines
+    names = [one.split()[2] for one in lines if one.startswith("# TYPE")]
+    assert len(names) == len(set(names)) > 10
