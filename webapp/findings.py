@@ -18,7 +18,7 @@ from models.people import STAFF
 from models.photo import photos_of
 from models.reasons import reason
 from models.registry import Building, Element, Site
-from models.rights import SURVEYORS
+from models.rights import SURVEYORS, may_begin
 from models.task import OVER, Task
 from models.vocabulary import DAMAGES, DANGEROUS, ELEMENTS, ORIENTATIONS, SCHEMES, grade_word
 from webapp.casework import find, history_of, meanwhile, names_of, require_unchanged, seen, told
@@ -185,6 +185,7 @@ def show_finding(key: str) -> str:
         dangerous=DANGEROUS,
         grade_word=grade_word,
         photos=photos_of(db.session(), finding),
+        may_order=may_begin("task", g.actor, finding.site_id),
         may_survey=g.actor.has_role(*SURVEYORS, site_id=finding.site_id),
         names=names_of([finding.assessed_by, finding.verified_by]),
         log=told(events),
