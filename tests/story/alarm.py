@@ -6,7 +6,7 @@ import segno
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.story.person import Person, word
+from tests.story.person import word
 from tests.story.telling import HALL, RED, ZONE, Telling
 
 QUIET = 4  # modules of white round a QR code, by its standard
@@ -105,6 +105,3 @@ def the_manager_stands_by_it_and_reports_in_time(story: Telling) -> None:
     manager.sees(word("report.state.sent")).sees_not(word("incidents.was_late"))
 
 
-def left_alone(person: Person) -> None:
-    """Nothing on a page tempts somebody to take a lost gauge for a calm one."""
-    person.sees_not(word("standing.fresh"))
