@@ -24,7 +24,10 @@ def said(why: Mapping[str, Any] | Reason | None) -> str:
     if why is None:
         return ""
     kept = why if isinstance(why, Reason) else Reason.from_json(why)
-    return sentence(kept) if has_words(kept.code) else kept.code
+    try:
+        return sentence(kept)
+    except KeyError:  # written by another version: no words for it, or other values
+        return kept.code
 
 
 def event_word(event: Any) -> str:
