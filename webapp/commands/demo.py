@@ -20,7 +20,7 @@ FAST = 600.0
 HISTORY_DAYS = 365
 DATABASE, ACCOUNTS, SECRET = "ridgewatch.db", "demo-accounts.txt", "demo-secret"
 LOG = "demo.log"
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
 
 
 @click.command()
