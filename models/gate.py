@@ -23,6 +23,7 @@ from models.times import from_ms, iso
 from models.zoning import Scope, zone_scope
 
 SECOND_SIGNATURE = "gate.second_signature"
+BAD = 4  # quality flags from here on are no evidence of anything
 # A gauge that fell before anybody closed the zone belongs to the same event.
 RETIRED_BEFORE = timedelta(days=7)
 
@@ -118,6 +119,8 @@ def _sensors(session: Session, scope: Scope) -> Iterable[Blocker]:
             since = iso(from_ms(state.silent_since_ms))
             why = reason("gate.sensor_silent", sensor=sensor.code, since=since)
             yield Blocker(why, path_to(sensor))
+        elif state.value is None or (state.quality or BAD) >= BAD:
+            yield Blocker(reason("gate.sensor_not_believable", sensor=sensor.code), path_to(sensor))
 
 
 def _is_wired(sensor: Sensor) -> bool:

@@ -41,9 +41,11 @@ def retire_sensor(
 
 
 def replace_sensor(old: Sensor, new: Sensor, *, by: Actor, now: datetime) -> None:
-    """Say which sensor measures in the place of a retired one."""
+    """Say which sensor measures the same at the place of a retired one. Raises Refusal."""
     require_right("sensor.retire", by, old.site_id)
-    if old.retired_at is None or new.retired_at is not None or old.site_id != new.site_id:
+    here = (old.site_id, old.building_id, old.element_id, old.quantity)
+    there = (new.site_id, new.building_id, new.element_id, new.quantity)
+    if old.retired_at is None or new.retired_at is not None or here != there:
         raise Refusal(reason("sensor.no_replacement", old=old.code, new=new.code))
     old.replaced_by = new.id
     record(old, "replace", by=by, now=now, why=reason("sensor.replaced", new=new.code))

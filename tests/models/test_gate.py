@@ -75,6 +75,10 @@ def _unknown(house: House) -> None:
     alert.become_unknown(by=machine("rule"), now=NOW, why=reason("rule.any"))
 
 
+def _unbelievable(house: House) -> None:
+    house.hears(house.sensor("C-07"), NOW, value=None)
+
+
 def _silent(house: House) -> None:
     house.silences(house.sensor("C-07"), NOW)
 
@@ -129,6 +133,7 @@ def _raise(house: House, subject: str, **more: Any) -> Alert | None:
         (_site_alert, "gate.alert_active"),
         (_system_alert, "gate.alert_active"),
         (_silent, "gate.sensor_silent"),
+        (_unbelievable, "gate.sensor_not_believable"),
         (_never_heard, "gate.sensor_never_heard"),
         (_serving_gauge, "gate.sensor_silent"),
         (_retired, "gate.sensor_retired"),
@@ -217,6 +222,15 @@ def test_a_statement_or_a_replacement_answers_for_a_lost_sensor(house: House) ->
     replace_sensor(lost[1], house.sensor("C-09"), by=house.engineer, now=NOW)
 
     assert codes(house, closure) == []
+
+
+def test_a_sensor_elsewhere_or_of_another_quantity_replaces_nothing(house: House) -> None:
+    lost = house.sensor("C-07")
+    retire_sensor(house.session, lost, "destroyed", "fell", by=house.engineer, now=NOW)
+
+    for other in (house.sensor("C-09", element=None), house.sensor("M-09", "moisture_content")):
+        with pytest.raises(Refusal):
+            replace_sensor(lost, other, by=house.engineer, now=NOW)
 
 
 def test_a_sensor_retired_long_before_the_closure_asks_nothing(house: House) -> None:
