@@ -114,7 +114,7 @@ class Instance:
         child = self.processes.start("simulate", RIDGEWATCH, *argv, env=self.env)
         self.children["simulate"] = child
 
-    def advance(self, duration: str, within_s: float = 120.0) -> str:
+    def advance(self, duration: str, within_s: float = 600.0) -> str:
         """Move site time on; return the site's new time."""
         child = self.processes.start("advance", RIDGEWATCH, "advance", duration, env=self.env)
         assert child.wait(within_s) == 0, child.stderr
