@@ -58,7 +58,8 @@ def test_the_drawing_keeps_its_shapes_and_lets_nothing_in(world):
 
     drawn = re.search(r"<rect ([^>]+)/>", page[page.index('class="elev"') :])
     assert drawn
-    assert set(drawn[1].split()) == {'x="100"', 'y="100"', 'width="500"', 'height="300"'}
+    values = {name: float(value) for name, value in re.findall(r'(\w+)="([^"]+)"', drawn[1])}
+    assert values == {"x": 100, "y": 100, "width": 500, "height": 300}
 
 
 def test_what_is_in_the_drawing_is_in_the_table_too(world):
