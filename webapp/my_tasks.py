@@ -1,8 +1,9 @@
-"""A worker's own first page: what to do today, which scaffolds may be climbed, what rain stopped."""
+"""A worker's first page: what to do today, which scaffolds to climb, what rain has stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from flask import g, render_template
 from sqlalchemy import and_, or_, select
@@ -36,9 +37,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Hold:
-    """A scaffold that weather has stopped, with the measured values as a sentence."""
+    """Scaffolds that weather has stopped, with the measured values as a sentence."""
 
-    tag: ShownTag
+    tags: Sequence[ShownTag]
     why: str
 
 
@@ -63,12 +64,19 @@ def show_mine() -> str:
             row for row in rows if row.task.state not in JUDGED and not is_for_today(row.task, now)
         ],
         judged=[row for row in rows if row.task.state in JUDGED],
-        holds=[
-            Hold(tags[one.id], sentence(one.held)) for one in scaffolds if is_held_by_weather(one)
-        ],
+        holds=_holds(scaffolds, tags),
         tags=[tags[one.id] for one in scaffolds],
         now=now,
     )
+
+
+def _holds(scaffolds: Sequence[Scaffold], tags: Mapping[UUID, ShownTag]) -> list[Hold]:
+    """Return one banner for each reason: a storm stops many scaffolds at once."""
+    by_reason: dict[str, list[ShownTag]] = {}
+    for one in scaffolds:
+        if is_held_by_weather(one):
+            by_reason.setdefault(sentence(one.held), []).append(tags[one.id])
+    return [Hold(held, why) for why, held in by_reason.items()]
 
 
 def _row(task: Task, tag: ShownTag | None, now: datetime) -> Row:

@@ -1,4 +1,4 @@
-"""Permits to enter a closed zone: issued for a task, suspended by weather, closed out at the end."""
+"""Permits to enter a closed zone: issued for a task, suspended by weather, closed out."""
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -14,10 +14,11 @@ from models.scaffold import Scaffold
 from models.task import Task
 from webapp.casework import find, history_of, meanwhile, names_of, seen, told
 from webapp.db import db, site_now
-from webapp.filters import name, sentence, t
+from webapp.filters import sentence, t
 from webapp.photos import shown
 from webapp.tag_words import shown_tag
 from webapp.task_page import Button
+from webapp.task_place import place_line
 
 WORDY = ("alter", "take_out_of_use", "hold")
 ICONS = {"begin_erecting": "hammer", "hand_over": "signature", "strike": "check"}
@@ -78,10 +79,9 @@ def show_scaffold(key: str) -> str:
 
 def where(scaffold: Scaffold) -> str:
     """Return where it stands, in words."""
-    parts = [name(one.name) for one in (scaffold.building, scaffold.zone) if one is not None]
-    if scaffold.orientation:
-        parts.append(t(f"orientation.{scaffold.orientation}"))
-    return t("shell.comma").join(parts)
+    side = t(f"orientation.{scaffold.orientation}") if scaffold.orientation else ""
+    line = place_line([scaffold.building, scaffold.zone])
+    return t("shell.comma").join(part for part in (line, side) if part)
 
 
 def buttons(scaffold: Scaffold, now: datetime) -> list[Button]:

@@ -1,4 +1,4 @@
-"""A scaffold's tag as pages draw it: colour, word and sentence, and when it goes stale by itself."""
+"""A scaffold's tag as pages draw it: colour, words, and when it goes off by itself."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from uuid import UUID
 from flask import g, url_for
 from sqlalchemy import select
 
-from models.scaffold import AMBER_BEFORE, Scaffold
+from models.scaffold import AMBER_BEFORE, Scaffold, Tag
+from models.times import iso
 from webapp.db import db
 from webapp.filters import sentence, t
 
@@ -47,11 +48,18 @@ def shown_tag(scaffold: Scaffold, now: datetime, href: str = "") -> ShownTag:
         icon=ICONS[tag.colour],
         title=t(f"tags.title_{tag.colour}"),
         short=t(f"tags.short_{tag.colour}"),
-        why=sentence(tag.why),
+        why=_why(tag, scaffold.next_due_at),
         href=href,
         amber_at=due_at - AMBER_BEFORE if due_at else None,
         due_at=due_at,
     )
+
+
+def _why(tag: Tag, due_at: datetime | None) -> str:
+    """Return the sentence under the title; what is measured stands there in numbers."""
+    if not tag.why.code.startswith("scaffold.tag_"):
+        return sentence(tag.why)
+    return t(f"tags.why_{tag.state}", due=iso(due_at) if due_at else None)
 
 
 def pages_of(scaffolds: Iterable[Scaffold | None]) -> dict[UUID, str]:

@@ -35,7 +35,8 @@ ICONS = {
     "accept": "signature",
 }
 NOT_BEGUN = ("planned", "permit_ok", "paused", "rework")
-STAGES = ("before", "during", "hidden", "after")
+ORDER = {"before": 0, "during": 1, "hidden": 2, "after": 3}
+THEIRS = ("permit_ok", "in_progress", "paused", "rework")  # it is the company's turn
 WHOLE = (
     joinedload(Task.site),
     joinedload(Task.building),
@@ -92,7 +93,12 @@ def show_task(key: str) -> str:
         place=place_of(task),
         where=place_words(task),
         photos=photos,
-        by_stage=[(stage, [one for one in photos if one["stage"] == stage]) for stage in STAGES],
+        gallery=sorted(photos, key=lambda one: ORDER.get(one["stage"], len(ORDER))),
+        lacking=[
+            stage
+            for stage in ("before", "after")
+            if task.needs_photos and all(one["stage"] != stage for one in photos)
+        ],
         pair=pair_of(photos),
         stages=[(stage, t(f"photo.stage.{stage}")) for stage in stages_for(task)],
         may_add=_may_add(task),
@@ -102,6 +108,7 @@ def show_task(key: str) -> str:
         meanwhile=meanwhile(events),
         permits=_permits(task),
         may_permit=not task.is_over and may_begin("permit", g.actor, task.site_id),
+        theirs=staff and task.organisation is not None and task.state in THEIRS,
         names=names_of([task.claimed_by, task.accepted_by, task.created_by]),
         back=url_for("tasks.index") if staff else url_for("tasks.mine"),
     )

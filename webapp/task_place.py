@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import contains_eager
 
-from models.registry import Pin
+from models.registry import Building, Element, Pin, Zone
 from models.task import Task
 from webapp.db import db
 from webapp.drawings import Drawing
@@ -30,12 +30,14 @@ class Place:
 def place_words(task: Task) -> str:
     """Return building, element and zone as one line."""
     building = task.building or (task.element.building if task.element else None)
-    parts = [name(one.name) for one in (building, task.element) if one is not None]
-    if task.zone is not None and not any(part in name(task.zone.name) for part in parts[:1]):
-        parts.append(name(task.zone.name))
-    elif task.zone is not None:
-        parts = [name(task.zone.name), *parts[1:]]
-    return t("shell.comma").join(dict.fromkeys(parts))
+    return place_line([building, task.zone, task.element])
+
+
+def place_line(places: Sequence[Building | Element | Zone | None]) -> str:
+    """Return names as one line, without one that another already says."""
+    names = [name(one.name) for one in places if one is not None]
+    told = [one for one in names if not any(one != other and one in other for other in names)]
+    return t("shell.comma").join(dict.fromkeys(told))
 
 
 def place_of(task: Task) -> Place | None:
