@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from models.clock import machine_now
+from models.idempotency import forget_old_answers
 from models.job import OVER, Job
 from models.people import LoginAttempt, WebSession
 from models.reading import Quarantined, WaitingReading
@@ -30,3 +31,4 @@ def tidy(session: Session, now: datetime) -> None:
         delete(LoginAttempt).where(LoginAttempt.at < machine - ATTEMPTS_FOR),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
+    forget_old_answers(session, machine)

@@ -131,7 +131,8 @@ def kept_form(can_resend: bool = True) -> Again | None:
 def wants_json() -> bool:
     """Whether a program asks, and not a person."""
     best = request.accept_mimetypes.best_match(("text/html", "application/json"))
-    return request.path.startswith("/api/") or best == "application/json"
+    machines = request.path.startswith("/api/") or request.path in ("/readyz", "/metrics")
+    return machines or best == "application/json"
 
 
 def add_form_helpers(app: Flask) -> None:

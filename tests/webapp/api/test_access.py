@@ -32,7 +32,11 @@ def calls(program: Program) -> Iterator[tuple[str, str, str]]:
 def test_nobody_gets_in_without_a_token(refused: Program) -> None:
     seen = 0
     for method, path, _scope in calls(refused):
-        for headers in ({}, {"Authorization": "Bearer rw_nonsense"}, {"Authorization": "Basic eDp5"}):
+        for headers in (
+            {},
+            {"Authorization": "Bearer rw_nonsense"},
+            {"Authorization": "Basic eDp5"},
+        ):
             answer = refused.client.open(path, method=method, headers=headers)
             assert answer.status_code == 401, (method, path)
             assert answer.mimetype == "application/problem+json"
@@ -65,7 +69,9 @@ def test_an_expired_or_revoked_token_is_nobodys(program: Program) -> None:
         old, _ = issue_token(
             session, "old", "read", machine_now(), expires_at=machine_now() - timedelta(seconds=1)
         )
-        session.query(ApiToken).filter_by(scope="read", name="read").one().revoked_at = machine_now()
+        session.query(ApiToken).filter_by(
+            scope="read", name="read"
+        ).one().revoked_at = machine_now()
 
     for text in (old, program.tokens["read"]):
         headers = {"Authorization": f"Bearer {text}"}

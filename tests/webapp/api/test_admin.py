@@ -45,7 +45,11 @@ def heard(program: Program, device: str, channel: str, unit: str | None = "mm") 
         )
         house.session.add(
             WaitingReading(
-                device=device, channel=channel, at_ms=to_ms(NOW) - 1, value=1.5, unit=unit,
+                device=device,
+                channel=channel,
+                at_ms=to_ms(NOW) - 1,
+                value=1.5,
+                unit=unit,
                 received_ms=to_ms(NOW),
             )
         )
@@ -70,7 +74,11 @@ def test_a_channel_is_claimed_by_its_names(program: Program, device, channel, ad
     assert (before["device"], before["channel"], before["actions"]) == (device, channel, ["claim"])
     assert answer.status_code == 202, answer.text
     claimed = answer.json["channel"]
-    assert (claimed["claimed"], claimed["sensor"], claimed["actions"]) == (True, "tianning/C-09", [])
+    assert (claimed["claimed"], claimed["sensor"], claimed["actions"]) == (
+        True,
+        "tianning/C-09",
+        [],
+    )
     job = program.get(f"/jobs/{answer.json['job']['id']}", scope="admin").json
     assert (job["kind"], job["state"]) == ("claim", "queued")
     assert program.walk("/channels", 5, claimed="true")[0]["sensor"] == "tianning/C-09"

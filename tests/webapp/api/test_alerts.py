@@ -133,9 +133,21 @@ def test_the_whole_life_of_an_alert(program: Program, alert: str) -> None:
         ("acknowledge", [], {"": "api.not_an_object"}),
         ("acknowledge", "x", {"": "api.not_an_object"}),
         ("shelve", {}, {"until": "input.needed", "why": "input.needed"}),
-        ("shelve", {"until": "soon", "why": " "}, {"until": "api.not_a_moment", "why": "input.needed"}),
-        ("shelve", {"until": "2022-03-21T06:00:00", "why": "x"}, {"until": "api.moment_without_zone"}),
-        ("shelve", {"until": "0001-01-01T00:00:00+14:00", "why": "x"}, {"until": "api.not_a_moment"}),
+        (
+            "shelve",
+            {"until": "soon", "why": " "},
+            {"until": "api.not_a_moment", "why": "input.needed"},
+        ),
+        (
+            "shelve",
+            {"until": "2022-03-21T06:00:00", "why": "x"},
+            {"until": "api.moment_without_zone"},
+        ),
+        (
+            "shelve",
+            {"until": "0001-01-01T00:00:00+14:00", "why": "x"},
+            {"until": "api.not_a_moment"},
+        ),
         ("shelve", {"until": 1e300, "why": "x"}, {"until": "api.not_a_moment"}),
         ("assign", {"person": "zed@example.org"}, {"person": "api.nobody_called"}),
         ("assign", {"person": None}, {"person": "api.not_a_text"}),
@@ -189,8 +201,14 @@ def test_states_are_found_as_they_are_told(program_everywhere: Program) -> None:
     with program.yard.working() as house:
         number = 0
         for active, latched, acknowledged, live in flags:
-            for shelf_h, suppressed, out in ((None, None, False), (1, None, False), (-1, None, False),
-                                             (1, "x", False), (None, "", False), (1, "x", True)):
+            for shelf_h, suppressed, out in (
+                (None, None, False),
+                (1, None, False),
+                (-1, None, False),
+                (1, "x", False),
+                (None, "", False),
+                (1, "x", True),
+            ):
                 alert = raise_alert(house, number)
                 number += 1
                 alert.active, alert.latched, alert.acknowledged = active, latched, acknowledged

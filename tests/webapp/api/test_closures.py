@@ -72,7 +72,10 @@ def test_a_building_is_shut(program: Program) -> None:
         ({"zone": "jingang-north"}, {"site": "input.needed"}),
         ({**ZONE, "zone": "moon"}, {"zone": "api.nothing_called"}),
         ({**ZONE, "building": "jingang"}, {"building": "api.zone_or_building"}),
-        ({"site": "tianning", "building": "jingang", "draft": True}, {"building": "api.building_in_force"}),
+        (
+            {"site": "tianning", "building": "jingang", "draft": True},
+            {"building": "api.building_in_force"},
+        ),
         ({**ZONE, "notice": {"radius_m": -1}}, {"notice.radius_m": "api.too_small"}),
         ({**ZONE, "notice": {"colour": 1}}, {"notice.colour": "api.unknown_field"}),
         ({**ZONE, "draft": "yes"}, {"draft": "api.not_true_or_false"}),

@@ -34,7 +34,9 @@ LISTS = (
 def raise_alert(house: House, number: int, severity: str = "high") -> Alert:
     """Return one of many alerts, each of a rule of its own."""
     subject = Subject(f"sensor:tianning/S-{number}", site_id=house.site.id)
-    verdict = Verdict(f"R{number}", 1, "raised", severity, NOW, 2.1, 2.0, reason("alert.sensor_heard"))
+    verdict = Verdict(
+        f"R{number}", 1, "raised", severity, NOW, 2.1, 2.0, reason("alert.sensor_heard")
+    )
     at = NOW + timedelta(seconds=number // 3)  # several at one instant
     found, _ = take(house.session, None, subject, verdict, at, machine("rule"))
     assert found is not None
@@ -79,7 +81,9 @@ def fill(house: House, n: int) -> None:
             )
         )
         session.add(
-            Channel(device="d", channel=f"c-{number}", first_ms=1, last_ms=2, count=1, claimed=False)
+            Channel(
+                device="d", channel=f"c-{number}", first_ms=1, last_ms=2, count=1, claimed=False
+            )
         )
         rule = RuleRow(code=f"R-{number}")
         rule.versions.append(RuleVersion(number=1, spec={"code": rule.code}, since=NOW))

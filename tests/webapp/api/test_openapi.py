@@ -43,9 +43,7 @@ def test_the_document_is_valid_openapi(document) -> None:
 
 def test_every_route_is_in_the_document_and_every_address_is_a_route(filled, document) -> None:
     told = {
-        (method.upper(), path)
-        for path, methods in document["paths"].items()
-        for method in methods
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     }
     there = {
         (method, ARGUMENT.sub(r"{\1}", rule.rule.removeprefix(API)))
@@ -109,13 +107,16 @@ def check(document: dict, operation: dict, status: str, answer: Any) -> None:
 
 # Values that have broken one program or another.
 ODD = [
-    None, True, 0, -1, 1e308, 2**70, "", " ", "\x00", "\u202e", "'; DROP TABLE alert; --", "é" * 300,
+    None, True, 0, -1, 1e308, 2**70, "", " ", "\x00", "\u202e", "'; DROP TABLE alert; --",
+    "é" * 300,
     "2022-03-21T08:00:00Z", "9999-12-31T23:59:59.999999-14:00", [], {}, [[]], {"zh": "x"},
     "tianning", "jingang-north", "../../etc/passwd", "%00", "{{7*7}}", "a" * 5000,
 ]  # fmt: skip
 JSON_VALUES = st.recursive(
     st.sampled_from(ODD) | st.text(max_size=20) | st.integers() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -154,7 +155,8 @@ def test_no_call_makes_us_fail(filled: Program, document: dict, data: st.DataObj
 
 
 CODES = ["tianning", "S-1", "I-2022-001", "CN-2022-002", "SC-2022-001", "T-2022-001", "R-1", "d",
-         "c-1", "R1-tianning-S-1-1", "6f6d6b1e-2b0f-5f0e-9d55-6b3f4f1c9a10", "%00", "..", "é", "-"]  # fmt: skip
+         "c-1", "R1-tianning-S-1-1", "6f6d6b1e-2b0f-5f0e-9d55-6b3f4f1c9a10", "%00", "..",
+         "é", "-"]  # fmt: skip
 
 
 def argument(data: st.DataObject, _name: str) -> str:

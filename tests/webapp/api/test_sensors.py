@@ -41,7 +41,11 @@ def store(program: Program, values: list[float | None], step: timedelta) -> Sens
 def test_a_site_tells_its_buildings_and_zones(program: Program) -> None:
     found = program.get("/sites/tianning").json
 
-    assert (found["code"], found["state"], found["timezone"]) == ("tianning", "in_use", "Asia/Shanghai")
+    assert (found["code"], found["state"], found["timezone"]) == (
+        "tianning",
+        "in_use",
+        "Asia/Shanghai",
+    )
     assert [one["code"] for one in found["buildings"]] == ["jingang"]
     assert [one["code"] for one in found["buildings"][0]["elements"]] == ["ridge"]
     assert [one["code"] for one in found["zones"]] == ["jingang-north"]
@@ -54,7 +58,11 @@ def test_a_sensor_tells_what_it_said_and_whether_it_still_speaks(program: Progra
     program.yard.at(after(hours=1))
     stale = program.get("/sensors/tianning/C-07").json
 
-    assert (fresh["state"], fresh["latest"]["value"], fresh["latest"]["unit"]) == ("fresh", 2.0, "mm")
+    assert (fresh["state"], fresh["latest"]["value"], fresh["latest"]["unit"]) == (
+        "fresh",
+        2.0,
+        "mm",
+    )
     assert fresh["source"] == {"device": "tn-1", "channel": "C-07", "unit": "mm"}
     assert (fresh["building"], fresh["element"]) == ("jingang", "ridge")
     assert stale["state"] == "stale"
@@ -117,7 +125,9 @@ def test_an_epochs_offset_is_applied_and_the_raw_value_kept(program: Program) ->
     sensor = store(program, [1.0, 2.0], timedelta(minutes=15))
     with program.yard.store.writing() as session:
         session.add(
-            Epoch(sensor_id=sensor.id, kind="re-zero", since=after(minutes=-5), offset=-2.0, scale=1.0)
+            Epoch(
+                sensor_id=sensor.id, kind="re-zero", since=after(minutes=-5), offset=-2.0, scale=1.0
+            )
         )
 
     found = program.walk(PATH, 5)
@@ -188,9 +198,15 @@ def test_a_page_of_readings_takes_a_fixed_number_of_queries(program: Program) ->
         ({"since": "yesterday"}, {"since": "api.not_a_moment"}),
         ({"since": "2022-03-21T05:00:00"}, {"since": "api.moment_without_zone"}),
         ({"since": "9999-12-31T23:59:59Z"}, {"since": "api.not_a_moment"}),
-        ({"since": "2022-03-21T05:00:00Z", "until": "2022-03-21T05:00:00Z"}, {"since": "api.since_after_until"}),
+        (
+            {"since": "2022-03-21T05:00:00Z", "until": "2022-03-21T05:00:00Z"},
+            {"since": "api.since_after_until"},
+        ),
         ({"resolution": "minute"}, {"resolution": "input.not_one_of"}),
-        ({"from": "x", "to": "y"}, {"from": "api.unknown_parameter", "to": "api.unknown_parameter"}),
+        (
+            {"from": "x", "to": "y"},
+            {"from": "api.unknown_parameter", "to": "api.unknown_parameter"},
+        ),
     ],
 )
 def test_a_bad_stretch_is_refused_by_name(refused, asked, found) -> None:

@@ -158,8 +158,14 @@ def test_a_contracted_task_is_moved_by_its_company(program: Program) -> None:
     [
         ({"title": TITLE}, {"site": "input.needed"}),
         ({"id": "7"}, {"id": "api.not_an_id", "site": "input.needed", "title": "input.needed"}),
-        ({"site": "tianning", "title": TITLE, "element": "ridge"}, {"element": "api.nothing_called"}),
-        ({"site": "tianning", "title": TITLE, "works_class": "x"}, {"works_class": "input.not_one_of"}),
+        (
+            {"site": "tianning", "title": TITLE, "element": "ridge"},
+            {"element": "api.nothing_called"},
+        ),
+        (
+            {"site": "tianning", "title": TITLE, "works_class": "x"},
+            {"works_class": "input.not_one_of"},
+        ),
         ({"site": "tianning", "title": TITLE, "owner": "x"}, {"owner": "api.nobody_called"}),
         ({"site": "tianning", "title": TITLE, "state": "accepted"}, {"state": "api.unknown_field"}),
     ],
@@ -198,7 +204,10 @@ def test_the_same_bytes_without_a_key_are_the_same_photo(program: Program) -> No
         ({}, {"stage": "input.needed"}),
         ({"stage": "before"}, {"photo": "api.one_photo"}),
         ({"stage": "posting", "photo": (io.BytesIO(b"x"), "a.jpg")}, {"stage": "input.not_one_of"}),
-        ({"stage": "before", "photo": (io.BytesIO(b"x"), "a.jpg")}, {"photo": "photo.not_a_picture"}),
+        (
+            {"stage": "before", "photo": (io.BytesIO(b"x"), "a.jpg")},
+            {"photo": "photo.not_a_picture"},
+        ),
         ({"stage": "before", "x": "1"}, {"x": "api.unknown_field"}),
         ({"stage": "before", "other": (io.BytesIO(b"x"), "a")}, {"other": "api.unknown_field"}),
     ],
