@@ -382,7 +382,7 @@ def _note(
         **verdict.reason.values,
         "severity": verdict.severity,
         "observed_at": iso(verdict.observed_at),
-        "value": verdict.value,
+        "decided_by": verdict.value,  # exact; what the sentence says is rounded
     }
     why = Reason(verdict.reason.code, values)
     record(alert, verdict.to, by=by, now=now, after=verdict.severity, why=why, session=session)

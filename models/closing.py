@@ -18,7 +18,7 @@ from models.reasons import Reason, reason
 from models.registry import Building, Element, Site, Zone
 from models.rights import require_right
 from models.times import iso
-from models.zoning import proposed_radius_m, zone_of_building, zones_with
+from models.zoning import proposed_radius_m, zone_of_building, zone_scope, zones_with
 
 
 def close_zone(
@@ -121,7 +121,10 @@ def _refuse_second(session: Session, zone: Zone, supersedes: Closure | None, dra
 
 
 def _supersede(session: Session, old: Closure, new: Closure, *, by: Actor, now: datetime) -> None:
-    """A partial reopening is a new notice; the old one points to it."""
+    """A notice may give way to one that shuts at least as much; opening a part takes the gate."""
+    shut, stays = zone_scope(session, old.zone), zone_scope(session, new.zone)
+    if not (shut.element_ids <= stays.element_ids and shut.building_ids <= stays.building_ids):
+        raise Refusal(reason("closure.supersede_opens", closure=old.code))
     why = reason("closure.superseded_by", closure=new.code)
     old.step("supersede", by=by, now=now, why=why)
     old.ended_at = now

@@ -50,6 +50,7 @@ def _alerts(session: Session) -> Iterator[Row]:
         values = dict((event.reason or {}).get("values", {}))
         severity = values.pop("severity", None) or alert.severity
         observed_at = values.pop("observed_at", None)
+        decided_by = values.pop("decided_by", alert.value)
         yield {
             "at": iso(event.at),
             "kind": "alert",
@@ -58,7 +59,7 @@ def _alerts(session: Session) -> Iterator[Row]:
             "severity": severity,
             "to": event.action,
             "observed_at": observed_at or iso(alert.observed_at),
-            "value": values.get("value", alert.value),
+            "value": decided_by,
             "reason": {"code": (event.reason or {}).get("code"), "values": values},
         }
 

@@ -306,3 +306,16 @@ def test_an_override_needs_a_reason_that_stays_on_the_notice_for_ever(house: Hou
 def test_a_notice_without_a_token_of_ours_is_missing(house: House) -> None:
     with pytest.raises(Missing):
         public_notice(house.session, "guess", NOW)
+
+
+def test_a_notice_gives_way_only_to_one_that_shuts_as_much(house: House) -> None:
+    old = close_zone(house.session, house.zone, by=house.duty, now=NOW)
+    smaller = Zone(site=house.site, code="porch", name=bilingual("廊", "porch"))
+    house.session.add(smaller)
+    house.session.flush()
+
+    with pytest.raises(Refusal) as refused:
+        close_zone(house.session, smaller, by=house.duty, now=NOW, supersedes=old)
+
+    assert refused.value.reason.code == "closure.supersede_opens"
+    assert old.state == "issued"
