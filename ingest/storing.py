@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table, func, insert, select
@@ -53,12 +54,18 @@ def upsert(
     """Insert rows, or replace all their other columns but `keep` where the key is there."""
     if not rows:
         return
-    target: Table = table.__table__
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(target)
-    spared = {*key, *keep}
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in spared}
-    session.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), list(rows))
+    spared = (*key, *keep)
+    changed = tuple(name for name in rows[0] if name not in spared)
+    statement = _upsert(session.get_bind().dialect.name, table.__table__, tuple(key), changed)
+    session.execute(statement, list(rows))
+
+
+# Building a statement took a third of the time of a transaction with one message in it.
+@cache
+def _upsert(dialect: str, target: Table, key: tuple[str, ...], changed: tuple[str, ...]) -> Any:
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(target)
+    new = {name: statement.excluded[name] for name in changed}
+    return statement.on_conflict_do_update(index_elements=key, set_=new)
 
 
 def insert_readings(session: Session, rows: Sequence[Row]) -> None:
@@ -129,8 +136,16 @@ def note_channels(session: Session, heard: Mapping[tuple[str, str], Mapping[str,
     """Write when each channel was heard, and what it said last."""
     if not heard:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(Channel.__table__)
+    rows = [
+        {"device": device, "channel": channel, **values}
+        for (device, channel), values in sorted(heard.items())
+    ]
+    session.execute(_note_channels(session.get_bind().dialect.name), rows)
+
+
+@cache
+def _note_channels(dialect: str) -> Any:
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(Channel.__table__)
     excluded = statement.excluded
     changes = {
         "last_ms": excluded.last_ms,
@@ -140,10 +155,4 @@ def note_channels(session: Session, heard: Mapping[tuple[str, str], Mapping[str,
         "claimed": excluded.claimed,
         "count": Channel.__table__.c["count"] + excluded.count,
     }
-    rows = [
-        {"device": device, "channel": channel, **values}
-        for (device, channel), values in sorted(heard.items())
-    ]
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["device", "channel"], set_=changes), rows
-    )
+    return statement.on_conflict_do_update(index_elements=["device", "channel"], set_=changes)
