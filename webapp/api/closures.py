@@ -21,24 +21,26 @@ from models.lifting import why_not_lift
 from models.paths import path_to
 from models.reasons import Reason, reason
 from models.registry import Site, Zone
+from webapp.api.closure_objects import (
+    LOOKS_FURTHER,
+    STEPS,
+    ClosureDetail,
+    ClosureList,
+    ClosureObject,
+    fields_of,
+    present,
+)
 from webapp.api.finding import building_of, find, find_to_change, named_in, site_of, zone_of
 from webapp.api.operations import Part
 from webapp.api.paging import Order, Paged, page_of
-from webapp.api.steps import actions_in_list, actions_of
+from webapp.api.steps import actions_in_list
 from webapp.api.values import (
-    Answer,
     Bilingual,
-    Blocked,
     Body,
     FilledText,
     Line,
     Moment,
-    Named,
     Nothing,
-    Thing,
-    Told,
-    named,
-    told,
 )
 from webapp.db import db, site_now
 
@@ -52,54 +54,6 @@ PARTS = (
     joinedload(Closure.alert),
     joinedload(Closure.incident),
 )
-# Steps with an address of their own here. The others are a person's, on pages.
-STEPS = ("issue", "extend", "lift")
-LOOKS_FURTHER = ("issue", "lift")
-
-
-class OverrideObject(Answer):
-    """The zone was opened against the gate; the reason stays for ever."""
-
-    reason: str
-    at: Moment
-
-
-class ClosureObject(Thing):
-    """A zone shut for the public. `notice` is the public address."""
-
-    site: str
-    zone: str
-    alert: str | None
-    incident: str | None
-    why: Told
-    began_at: Moment
-    until_at: Moment | None
-    next_update_at: Moment | None
-    review_due_at: Moment
-    radius_m: float | None
-    issued_at: Moment | None
-    countersign_due_at: Moment | None
-    countersigned_at: Moment | None
-    posted_at: Moment | None
-    lift_requested_at: Moment | None
-    lift_signed_at: Moment | None
-    ended_at: Moment | None
-    override: OverrideObject | None
-    explanation: Named | None
-    notice: str | None
-
-
-class ClosureDetail(ClosureObject):
-    """A closure with everything that keeps it shut."""
-
-    blockers: list[Blocked]
-
-
-class ClosureList(Answer):
-    """A page of closures."""
-
-    items: list[ClosureObject]
-    next: str | None
 
 
 class ClosureQuery(Paged):
@@ -155,7 +109,7 @@ def closures(query: ClosureQuery) -> ClosureList:
         statement = statement.where(Closure.state == query.state)
     rows, following = page_of(statement, BY_CODE, query)
     items = [
-        ClosureObject(**_fields(row, actions_in_list(row, STEPS, LOOKS_FURTHER))) for row in rows
+        ClosureObject(**fields_of(row, actions_in_list(row, STEPS, LOOKS_FURTHER))) for row in rows
     ]
     return ClosureList(items=items, next=following)
 
@@ -233,57 +187,6 @@ def request_lift(closure: str) -> None:
 def override(closure: str) -> None:
     """Refuse: nobody opens a zone against the gate but in his own name."""
     raise _page_only(_to_change(closure), "override")
-
-
-def present(closure: Closure) -> ClosureDetail:
-    """Return a closure as the API tells it."""
-    now = site_now()
-    waits = blockers(db.session(), closure, g.actor, now) if closure.in_force else []
-    timezone = closure.site.timezone
-    return ClosureDetail(
-        **_fields(closure, actions_of(closure, STEPS)),
-        blockers=[_blocked(one, timezone) for one in waits],
-    )
-
-
-def _fields(closure: Closure, actions: list[str]) -> dict[str, Any]:
-    opened = closure.override
-    return {
-        **{name: getattr(closure, name) for name in _AS_STORED},
-        "actions": actions,
-        "site": closure.site.code,
-        "zone": closure.zone.code,
-        "alert": closure.alert.code if closure.alert else None,
-        "incident": closure.incident.code if closure.incident else None,
-        "why": told(closure.why, closure.site.timezone),
-        "override": OverrideObject(reason=opened["reason"], at=opened["at"]) if opened else None,
-        "explanation": named(closure.explanation),
-        "notice": None if closure.issued_at is None else f"/n/{closure.token}",
-    }
-
-
-_AS_STORED = (
-    "id",
-    "code",
-    "version",
-    "state",
-    "began_at",
-    "until_at",
-    "next_update_at",
-    "review_due_at",
-    "radius_m",
-    "issued_at",
-    "countersign_due_at",
-    "countersigned_at",
-    "posted_at",
-    "lift_requested_at",
-    "lift_signed_at",
-    "ended_at",
-)
-
-
-def _blocked(one: Blocker, timezone: str) -> Blocked:
-    return Blocked(**told(one.reason, timezone).model_dump(), href=one.href)
 
 
 def _whole() -> Select[tuple[Closure]]:
