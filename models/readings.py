@@ -147,11 +147,14 @@ def _written(
         return found
     hour_ms = hour_end_ms(newest_ms)
     if span_s == HOUR_S:
+        # A reading out of order may have written the hour that is still growing.
+        found = [bar for bar in found if bar.end_ms < hour_ms]
         if hour_ms - HOUR_S * 1000 < until_ms:
             found.append(make_hour(session, sensor.key, sensor.quantity, hour_ms))
         return found
     day_ms = day_end_ms(newest_ms, zone)
     start_ms = day_start_ms(day_ms, zone)
+    found = [bar for bar in found if bar.end_ms < day_ms]
     if start_ms < until_ms:
         hours = _written(session, sensor, HOUR_S, start_ms, day_ms, zone)
         found.append(of_hours(day_ms, hours, sensor.quantity))

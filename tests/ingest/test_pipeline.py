@@ -11,7 +11,7 @@ from ingest.pipeline import Pipeline
 from models.alert import Alert, Condition
 from models.notice import Notice
 from models.people import Actor, machine
-from models.reading import HOUR_S, Channel, Quarantined, RainEpisode, Rollup, WaitingReading
+from models.reading import DAY_S, HOUR_S, Channel, Quarantined, RainEpisode, Rollup, WaitingReading
 from models.readings import bars, latest, raw
 from models.retirement import retire_sensor
 from models.sensor import Sensor
@@ -202,6 +202,19 @@ def test_an_hour_is_made_when_it_closes_and_again_for_a_late_reading(house: Hous
         closed, growing = bars(session, sensor, HOUR_S, NOW, NOW + 2 * HOUR)
         assert (closed.value, closed.max, closed.count) == (0.5, 0.9, 3)
         assert (growing.value, growing.count) == (0.6, 1)
+
+
+def test_a_reading_out_of_order_shows_its_growing_hour_once(house: House) -> None:
+    at = NOW + MINUTE
+    house.feed(crack(0.2, at), crack(0.4, at + 30 * MINUTE))
+
+    house.feed(crack(0.6, at + 15 * MINUTE, received=at + 31 * MINUTE))
+
+    with house.store.reading() as session:
+        sensor = session.scalars(select(Sensor).where(Sensor.code == "C-01")).one()
+        (growing,) = bars(session, sensor, HOUR_S, NOW, NOW + HOUR)
+        (day,) = bars(session, sensor, DAY_S, NOW, NOW + HOUR)
+        assert (growing.count, growing.max, day.count) == (3, 0.6, 3)
 
 
 def test_a_re_zero_restarts_the_baseline_and_raises_nothing(store: Store) -> None:
