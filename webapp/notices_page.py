@@ -51,4 +51,4 @@ def index() -> str:
 def _alerts(rows: object) -> dict:
     ids = {row.alert_id for row in rows if row.alert_id}  # type: ignore[attr-defined]
     found = db.session.execute(select(Alert.id, Alert.code).where(Alert.id.in_(ids)))
-    return dict(found.tuples().all())
+    return dict(found.all())
