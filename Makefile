@@ -28,7 +28,7 @@ test: $(TEST_READY) ## all tests; WITHOUT="browser postgres mosquitto" leaves so
 test-long: $(TEST_READY) ## the issues' figures in full; CORPUS=path of the reference corpus
 	@test -d "$(CORPUS)" || { echo 'make test-long CORPUS=path: the folder that holds payloads/ and series/' >&2; exit 2; }
 	@$(BIN)/python -m tests.harness.needs --install
-	@sh scripts/run-tests.sh -m long --corpus "$(CORPUS)"
+	@sh scripts/run-tests.sh -m long "--corpus=$(CORPUS)"
 
 bench: $(TEST_READY) ## the measurements, printed
 	@$(BIN)/python -m tests.harness.needs --install
