@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.harness.postgres",
     "tests.harness.databases",
     "tests.harness.browser",
+    "tests.story.fixtures",
 ]

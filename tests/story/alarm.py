@@ -20,9 +20,7 @@ def the_red_alert_comes_while_the_ridge_still_stands(story: Telling) -> None:
 
     row = duty.page.locator(f"tr:has(a[href$='{RED}'])")
     expect(row).to_contain_text(word("level.critical"))  # by itself: nobody has reloaded
-    duty.follow("C-07", row) if row.get_by_role("link", name="C-07").count() else duty.open(
-        f"/alerts/{RED}"
-    )
+    duty.go(row.locator(f"a[href$='{RED}']").first)
     expect(duty.page.locator("main canvas, main svg").first).to_be_visible()
     duty.sees("C-07").tap(word("alerts.do.acknowledge"))
     expect(duty.part("alert-actions")).not_to_contain_text(word("alerts.do.acknowledge"))
@@ -70,7 +68,7 @@ def modules(drawn: bytes, across: int) -> list[str]:
 def people_are_out_and_the_list_is_called(story: Telling) -> None:
     duty = story.goes_to("duty", "closure")
     while (tick := duty.part("people").get_by_role("button")).count():
-        duty._go(tick.first)
+        duty.go(tick.first)
     duty.sees(word("casework.all_out"))
 
     police = duty.part("calls").locator("li", has_text="派出所")
@@ -99,9 +97,9 @@ def the_manager_stands_by_it_and_reports_in_time(story: Telling) -> None:
 
     manager.open(story.places["incident"]).sees(word("incidents.clock"))
     manager.follow(word("incidents.begin_first")).tap(word("reports.draft_it"))
-    manager.fill(dict.fromkeys(("scene", "course", "cause", "measures", "other"), f"{HALL}花脊开裂"))
+    manager.fill(
+        dict.fromkeys(("scene", "course", "cause", "measures", "other"), f"{HALL}花脊开裂")
+    )
     manager.fill({"other_recipient": "省文物局", "channel": "phone"})
     manager.tap(word("reports.send"))
     manager.sees(word("report.state.sent")).sees_not(word("incidents.was_late"))
-
-

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from ingest.falling_due import Turn
 from ingest.message import Message
 from ingest.virtual import Runner
 from models.clock import HeldClock, machine_now, site_clock
+from models.heartbeat import Heartbeat
 from models.installation import COMMAND, made
 from models.registry_file.load import load
 from models.settings import Settings
@@ -30,7 +32,7 @@ DATABASE, ACCOUNTS = "ridgewatch.db", "accounts.txt"
 
 
 def prepare(folder: Path) -> Path:
-    """Make an installation with people and sensors, and let the wet week pass up to noon of the 21st."""
+    """Make an installation with people and sensors; let the wet week pass, up to the 21st."""
     settings = Settings.read({"RIDGEWATCH_DATA_DIR": str(folder)}, secret_needed=False)
     with made(settings):
         pass
@@ -45,9 +47,7 @@ def prepare(folder: Path) -> Path:
             load(session, story.registry, by=COMMAND, now=begins)
             demo.settle(session, accounts, hashes, by=COMMAND, now=begins)
         week = packets(story, SEED, until_ms=to_ms(NOON))
-        Runner(store, HeldClock(begins), turn=demo.attended(Turn())).run(
-            _messages(week), NOON
-        )
+        Runner(store, HeldClock(begins), turn=demo.attended(Turn())).run(_messages(week), NOON)
         with store.writing() as session:
             row = site_clock(session)
             assert row is not None
@@ -61,9 +61,7 @@ def prepare(folder: Path) -> Path:
 def _messages(stream: Iterable[Packet]) -> Iterable[Message]:
     for one in stream:
         if one.event is None:
-            yield Message(
-                one.topic, one.payload, one.at_ms, qos=1, retain=one.retain, dup=one.dup
-            )
+            yield Message(one.topic, one.payload, one.at_ms, qos=1, retain=one.retain, dup=one.dup)
 
 
 @dataclass
@@ -110,9 +108,20 @@ class Instance:
 
     def simulate(self) -> None:
         """Start the simulator, which leads the clock; it stands until `advance` moves it."""
+        started = machine_now()
         argv = ("simulate", SCENARIO, "--seed", str(SEED))
         child = self.processes.start("simulate", RIDGEWATCH, *argv, env=self.env)
         self.children["simulate"] = child
+        child.wait_until(lambda: self._beaten_since("simulate", started), "leads the clock", 60)
+
+    def _beaten_since(self, role: str, moment: datetime) -> bool:
+        store = self.store()
+        try:
+            with store.reading() as session:
+                beat = session.get(Heartbeat, role)
+                return beat is not None and beat.beat_at >= moment
+        finally:
+            store.close()
 
     def advance(self, duration: str, within_s: float = 600.0) -> str:
         """Move site time on; return the site's new time."""
@@ -153,3 +162,21 @@ class Instance:
                 return False
 
         wait_until(answers, "the pages answer", within_s=60)
+
+    def pid_of(self, role: str) -> int | None:
+        """Return the process that plays a role under `up`."""
+        up = self.children["up"].pid
+        for number in Path(f"/proc/{up}/task/{up}/children").read_text().split():
+            try:
+                argv = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+            except OSError:  # it has just ended
+                continue
+            if role.encode() in argv:
+                return int(number)
+        return None
+
+    def kill(self, role: str) -> None:
+        """kill -9 of a role; `up` is to start it again."""
+        pid = self.pid_of(role)
+        assert pid is not None, f"{role} does not run"
+        os.kill(pid, signal.SIGKILL)

@@ -60,25 +60,24 @@ class Person:
 
     def tap(self, name: str, within: Locator | None = None) -> "Person":
         """Tap the button of a name, and wait until the server has answered."""
-        self._go((within or self.page).get_by_role("button", name=name).first)
-        return self
+        return self.go((within or self.page).get_by_role("button", name=name).first)
 
     def follow(self, name: str, within: Locator | None = None) -> "Person":
         """Follow the link of a name."""
-        self._go((within or self.page).get_by_role("link", name=name).first)
-        return self
+        return self.go((within or self.page).get_by_role("link", name=name).first)
 
-    def _go(self, control: Locator) -> None:
+    def go(self, control: Locator) -> "Person":
+        """Tap what leads somewhere, and wait until the server has answered."""
         with self.page.expect_navigation(timeout=PATIENCE_MS):
             control.click()
+        return self
 
     def step(self, noun: str, action: str) -> "Person":
         """Take a step of a workflow: its button, or the link to the page that asks for words."""
         label = word(f"{noun}.action.{action}")
         button = self.page.get_by_role("button", name=label, exact=True)
         link = self.page.get_by_role("link", name=label, exact=True)
-        self._go(button.or_(link).first)
-        return self
+        return self.go(button.or_(link).first)
 
     def fill(self, values: Mapping[str, str | bool]) -> "Person":
         """Fill fields in by their names: text, choice of a list, tick or radio."""
@@ -101,8 +100,8 @@ class Person:
 
     def send(self) -> "Person":
         """Send the form that was filled in, by its first button."""
-        self._go(self.page.locator("main form.paper button[type=submit], main form.form button").first)
-        return self
+        forms = self.page.locator("main form.paper, main form.form")
+        return self.go(forms.locator("button").first)
 
     def photograph(self, stage: str = "") -> "Person":
         """Add a photo on this page; the page then shows it."""

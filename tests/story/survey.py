@@ -25,6 +25,7 @@ def the_lost_gauge_is_unknown_and_never_normal(story: Telling) -> None:
     duty.open("/sensors/tianning/C-07").sees(word("standing.unknown"), duty.part("sensor-head"))
     for calm in CALM:
         duty.sees_not(word(calm), duty.part("sensor-head"))
+    duty.open("/sensors/tianning/C-08").sees(word("standing.fresh"), duty.part("sensor-head"))
     duty.open(f"/alerts/{RED}").sees(word("alerts.is_unknown"), duty.part("alert-head"))
     duty.open("/sites/tianning")
     duty.sees(word("standing.unknown"))

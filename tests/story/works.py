@@ -104,7 +104,9 @@ def refused(person: Person, path: str) -> bool:
 
 def may_not(person: Person, action: str) -> bool:
     """Whether a step's button is there, grey, and says why."""
-    button = person.part("steps").get_by_role("button", name=word(f"task.action.{action}"), exact=True)
+    button = person.part("steps").get_by_role(
+        "button", name=word(f"task.action.{action}"), exact=True
+    )
     expect(button).to_be_disabled()
     return person.page.locator(f"#why-{action}").inner_text().strip() != ""
 
