@@ -1,19 +1,16 @@
 """Photos: taken in from phones and forms, served as clean copies, judged by a second person."""
 
 import uuid
-from pathlib import Path
 from typing import Any
 
 from flask import (
     Blueprint,
-    Response,
     flash,
     g,
     jsonify,
     redirect,
     render_template,
     request,
-    send_file,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -23,30 +20,30 @@ from sqlalchemy.exc import IntegrityError
 from models.errors import BadInput, Fault, Missing
 from models.inputs import Faults
 from models.paths import path_to
-from models.people import STAFF
 from models.photo import STAGES, SUBJECTS, Photo, add_photo, photos_of
 from models.reasons import reason
 from models.registry import Site
 from models.task import Task
+from webapp import photo_files
 from webapp.casework import find, names_of, require_unchanged
 from webapp.db import begin_write, commit, db, rollback, site_now
 from webapp.filters import sentence, t
 from webapp.forms import again, wants_json
 from webapp.papers import text_of
-from webapp.photo_store import Received, copy_path, original_path, receiving
+from webapp.photo_files import LOOKERS, photo_of
+from webapp.photo_store import Received, receiving
 from webapp.policies import allow
 from webapp.reader import current_reader, read_in_zone
 
 pages = Blueprint("photos", __name__, url_prefix="/photos")
+pages.get("/<uuid:photo_id>/picture.jpg", endpoint="picture")(photo_files.picture)
+pages.get("/<uuid:photo_id>/thumbnail.jpg", endpoint="thumbnail")(photo_files.thumbnail)
+pages.get("/<uuid:photo_id>/original", endpoint="original")(photo_files.original)
 
 ADDERS = ("manager", "duty", "keeper", "engineer", "supervisor", "designer", "contractor")
-LOOKERS = (*STAFF, "contractor")
 AT_ONCE = 20
 LONGEST_CAPTION = 400
 LONGEST_KEY = 200
-# Pictures come from outside: even opened by themselves they may do nothing but be seen.
-SANDBOX = "default-src 'none'; sandbox"
-EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic"}
 
 
 @pages.get("/add/<kind>/<key>")
@@ -188,20 +185,11 @@ def _told(photo: Photo) -> dict[str, Any]:
     }
 
 
-def _photo(photo_id: uuid.UUID) -> Photo:
-    """Return a photo that the actor may see. Raises Missing."""
-    mine = select(Photo).where(Photo.id == photo_id, Photo.visible_to(g.actor))
-    photo = db.session.scalars(mine).first()
-    if photo is None:
-        raise Missing("photo", str(photo_id))
-    return photo
-
-
 @pages.get("/<uuid:photo_id>")
 @allow(*LOOKERS)
 def show(photo_id: uuid.UUID) -> str:
     """Show one photo with all that is known of it."""
-    photo = _photo(photo_id)
+    photo = photo_of(photo_id)
     site = db.session.get_one(Site, photo.site_id)
     read_in_zone(site.timezone)
     subject = find(SUBJECTS[photo.subject_kind], str(photo.subject_id))
@@ -246,51 +234,8 @@ def step(photo_id: uuid.UUID) -> ResponseReturnValue:
     if action not in verbs:
         raise BadInput([Fault("action", reason("form.not_a_choice"))])
     begin_write()
-    photo = _photo(photo_id)
+    photo = photo_of(photo_id)
     require_unchanged(photo)
     verbs[action](photo, by=g.actor, now=site_now())
     commit()
     return redirect(url_for("photos.show", photo_id=photo_id), 303)
-
-
-@pages.get("/<uuid:photo_id>/picture.jpg")
-@allow(*LOOKERS)
-def picture(photo_id: uuid.UUID) -> Response:
-    """Send the copy for looking at: upright, without metadata."""
-    photo = _photo(photo_id)
-    return _send(copy_path(photo.sha256, "large"), photo, "image/jpeg")
-
-
-@pages.get("/<uuid:photo_id>/thumbnail.jpg")
-@allow(*LOOKERS)
-def thumbnail(photo_id: uuid.UUID) -> Response:
-    """Send the small copy."""
-    photo = _photo(photo_id)
-    return _send(copy_path(photo.sha256, "small"), photo, "image/jpeg")
-
-
-@pages.get("/<uuid:photo_id>/original")
-@allow(*STAFF)
-def original(photo_id: uuid.UUID) -> Response:
-    """Send the bytes as they came, to staff alone: they may tell where somebody lives."""
-    photo = _photo(photo_id)
-    return _send(original_path(photo.sha256), photo, "application/octet-stream", keep=True)
-
-
-def _send(path: Path, photo: Photo, mimetype: str, *, keep: bool = False) -> Response:
-    if not path.is_file():
-        raise Missing("photo", photo.code)
-    extension = EXTENSIONS.get(photo.mime, "bin") if keep else "jpg"
-    answer = send_file(
-        path,
-        mimetype=mimetype,
-        as_attachment=keep,
-        download_name=f"{photo.subject_code}-{photo.stage}-{photo.sha256[:8]}.{extension}",
-        etag=path.name,
-        conditional=True,
-    )
-    answer.headers["Content-Security-Policy"] = SANDBOX
-    # Asked again each time, so that who may no longer see it does not; 304 costs nothing.
-    answer.headers["Cache-Control"] = "private, no-cache"
-    answer.headers.add("Vary", "Cookie")
-    return answer

@@ -13,6 +13,7 @@ from models.people import Organisation
 from models.task import Task
 from tests.models.house import NOW
 from tests.webapp.cast import CANARY
+from tests.webapp.conftest import app_on
 from tests.webapp.yard import Yard, hours, rivals_works, standing_scaffold
 
 MOST_QUERIES = 25
@@ -77,6 +78,19 @@ def test_a_company_sees_its_own_works_and_no_letter_of_anothers(yard):
         f"/projects/{their_project.code}",
     ):
         assert foreman.get(path).status_code == 404, path
+
+
+def test_lists_and_pages_answer_on_both_databases(store):
+    yard = Yard(app_on(store), store)
+    task, scaffold, project, _ = works_of_both(yard)
+    paths = ["/tasks", "/tasks?show=late", "/scaffolds", "/projects/", f"/tasks/{task.code}"]
+    paths += [f"/scaffolds/{scaffold.code}", f"/projects/{project.code}", "/tasks/new"]
+
+    told = {path: yard.browser(yard.house.manager).get(path).status_code for path in paths}
+    mine = yard.browser(yard.house.foreman).get("/t")
+
+    assert set(told.values()) == {200}, told
+    assert mine.status_code == 200 and CANARY not in mine.text
 
 
 def test_counts_are_of_ones_own_works(yard):

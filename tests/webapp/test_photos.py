@@ -14,6 +14,7 @@ from sqlalchemy import select
 from models.photo import Photo
 from tests.webapp import pictures
 from tests.webapp.cast import CANARY
+from tests.webapp.conftest import app_on
 from tests.webapp.yard import Yard, rivals_works
 
 HEIC = Path(__file__).parents[1] / "data/photos/notes.heic"
@@ -270,8 +271,6 @@ def test_one_key_five_times_at_once_is_one_row_and_one_file(app_everywhere):
 
 @pytest.fixture
 def app_everywhere(store):
-    from tests.webapp.conftest import app_on
-
     return Yard(app_on(store), store)
 
 
