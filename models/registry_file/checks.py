@@ -80,6 +80,8 @@ def _check_codes(document: Entry) -> None:
 def _unique(entries: Iterable[tuple[Any, Entry]]) -> None:
     seen: dict[Any, Entry] = {}
     for key, entry in entries:
+        if not isinstance(key, str | tuple):
+            continue  # no code at all: whoever reads the entry says so
         if key and key in seen:
             entry.at.key("code").fault("code_twice", code=entry.code, first=seen[key].at.path)
         seen.setdefault(key, entry)
