@@ -1,5 +1,12 @@
 """The fixtures that all tests share; each lives with its kin in tests/harness."""
 
+from hypothesis import settings
+
+# The same examples every time, however slow the machine: `make test` judges a change, not the
+# luck of the draw. `--hypothesis-seed` draws others.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
+
 pytest_plugins = [
     "tests.harness.selection",
     "tests.harness.reporting",
