@@ -46,17 +46,23 @@ GOOD = ("good-node", "crack")
 
 @dataclass
 class Bench:
-    """A database in which every channel of some samples is a sensor's."""
+    """A database in which every channel of some samples is a sensor's.
+
+    A channel that tells now this quantity and now that is no sensor; its readings wait.
+    """
 
     store: Store
     samples: list[Sample]
-    quantities: dict[tuple[str, str], str] = field(default_factory=dict)
+    quantities: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    told: dict[tuple[str, str, int], str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for _, outcome in decoded_in_order(self.samples):
             for one in outcome.measurements:
-                if one.quantity is not None:
-                    self.quantities.setdefault((one.device, one.channel), one.quantity)
+                place = one.device, one.channel
+                self.told[*place, one.at_ms] = one.quantity
+                if self.quantities.setdefault(place, one.quantity) != one.quantity:
+                    self.quantities[place] = None
         self.quantities[GOOD] = "crack_width"
         with self.store.writing() as session:
             load(session, self._registry(), by=machine("system"), now=from_ms(LONG_AGO_MS))
@@ -71,6 +77,7 @@ class Bench:
                 "source": {"device": device, "channel": channel},
             }
             for number, ((device, channel), quantity) in enumerate(self.quantities.items())
+            if quantity is not None
         ]
         name = {"zh": "试验台", "en": "bench"}
         site = {"code": "bench", "name": name, "timezone": "UTC", "sensors": sensors}
@@ -123,8 +130,9 @@ class Bench:
             if quality <= 3:
                 yield (key, at_ms), _measured(device, channel, quantity, value, unit, at_ms)
         for one in session.scalars(select(WaitingReading)):
-            place = one.device, one.channel
-            yield (*place, one.at_ms), _measured(*place, None, one.value, one.unit, one.at_ms)
+            place = one.device, one.channel, one.at_ms
+            quantity = self.told.get(place)  # a channel keeps only the last that it told
+            yield place, _measured(*place[:2], quantity, one.value, one.unit, one.at_ms)
 
 
 def _measured(
