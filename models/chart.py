@@ -155,8 +155,9 @@ def hours_of(
     )
     half = span_s * 500
     found: dict[int, list[Spot]] = {key: [] for key in named}
+    gauges = {key for key, sensor in named.items() if is_rain(sensor.quantity)}
     for key, end, value, low, high in rows:
-        if is_rain(named[key].quantity):
+        if key in gauges:
             found[key].append(Spot(end, value, low, high))
         else:
             right = correct[key]

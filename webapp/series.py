@@ -127,7 +127,8 @@ class Past:
         since, until = self.now - YEAR, self.window[0]
         if is_rain(sensor.quantity):
             return rain_line(_mm_of(self.year(sensor)), since, until, hours, MOST_COARSE)
-        before = [spot for spot in self.year(sensor) if spot.at_ms <= to_ms(until)]
+        until_ms = to_ms(until)
+        before = [spot for spot in self.year(sensor) if spot.at_ms <= until_ms]
         return Line(buckets(before, since, until, MOST_COARSE), True)
 
     def fine(self, sensor: Sensor, hours: int) -> Line:
@@ -137,7 +138,8 @@ class Past:
         found = self.raw.get(sensor.key, [])
         if 0 < len(found) <= MOST_RAW:
             return raw_line(sensor, found)
-        inside = [spot for spot in self.year(sensor) if spot.at_ms > to_ms(self.window[0])]
+        since_ms = to_ms(self.window[0])
+        inside = [spot for spot in self.year(sensor) if spot.at_ms > since_ms]
         return Line(buckets(inside, *self.window), True)
 
 
