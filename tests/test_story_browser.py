@@ -44,11 +44,11 @@ def test_the_temple_is_shut_in_time_mended_and_reopened(story: Telling) -> None:
     weather.rain_turns_the_tag_red_while_the_ingester_is_killed(story)
     weather.nobody_starts_on_a_red_scaffold(story)
     weather.after_an_inspection_it_is_green_again(story)
+    reopening.the_fallen_gauges_are_retired_with_their_reason(story)
     weather.the_work_is_done_and_accepted(story)
     weather.the_findings_are_safe_and_verified(story)
     weather.the_scaffold_is_struck(story)
 
-    reopening.the_fallen_gauges_are_retired_with_their_reason(story)
     reopening.the_manager_is_refused_while_anything_blocks(story)
     reopening.what_was_latched_is_reset_after_a_look(story)
     reopening.the_papers_are_written(story)

@@ -45,3 +45,8 @@ class Telling:
     def keep(self, what: str, person: Person) -> None:
         """Remember the page that somebody is on."""
         self.places[what] = person.path
+
+    def forgive(self, what: str) -> None:
+        """Drop complaints of browsers about what the story itself has done."""
+        kept = [one for one in self.people.complaints if what not in one]
+        self.people.complaints[:] = kept
