@@ -231,7 +231,7 @@ def test_an_order_sent_twice_is_one_task(yard):
     [
         ("title_zh", ""),
         ("project", ""),
-        ("company", str(uuid.uuid4())),
+        ("company", "00000000-0000-4000-8000-000000000000"),
         ("place", "zone:somewhere"),
         ("due_at", "tomorrow"),
     ],
