@@ -111,7 +111,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 # Ctrl-C is for the supervisor; the children are asked by it, in order.
                 process_group=0,
             )
@@ -164,7 +164,7 @@ def _is_running(child: _Child) -> bool:
     return child.process is not None and child.process.poll() is None
 
 
-def _die_with_parent() -> None:
-    """Between fork and exec: have the kernel end us when the supervisor is killed."""
+def die_with_parent(with_signal: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel end this process when its parent is killed; called right after a fork."""
     if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, with_signal)

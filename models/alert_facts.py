@@ -81,9 +81,7 @@ def record_of(session: Session, rule_code: str) -> Record:
     return Record(sum(count for _, count in rows), labels)
 
 
-def around(
-    session: Session, actor: Actor, alert: Alert, now: datetime
-) -> list[Seen]:
+def around(session: Session, actor: Actor, alert: Alert, now: datetime) -> list[Seen]:
     """Return all sensors of the alert's site as they stand; two queries."""
     if alert.site_id is None:
         return []

@@ -93,9 +93,7 @@ def joined(coarse: Line, fine: Line) -> Line:
     return Line([*earlier, *fine.spots], coarse.has_band or fine.has_band)
 
 
-def raw_spots(
-    session: Session, sensor: Sensor, since: datetime, until: datetime
-) -> list[Spot]:
+def raw_spots(session: Session, sensor: Sensor, since: datetime, until: datetime) -> list[Spot]:
     """Return the readings themselves; what can't be believed is left out. One query."""
     return raw_of(session, [sensor], since, until).get(sensor.key, [])
 
@@ -292,9 +290,7 @@ def changes(hours: Sequence[Spot]) -> list[float]:
         if spot.value is not None:
             days.setdefault(spot.at_ms // (DAY_S * 1000), []).append(spot.value)
     means = {day: sum(values) / len(values) for day, values in days.items()}
-    return sorted(
-        abs(mean - means[day - 1]) for day, mean in means.items() if day - 1 in means
-    )
+    return sorted(abs(mean - means[day - 1]) for day, mean in means.items() if day - 1 in means)
 
 
 def usual(found: Sequence[float]) -> float | None:

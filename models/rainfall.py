@@ -61,9 +61,7 @@ def caught_by(
         .order_by(Reading.sensor, Reading.at_ms)
     )
     caught: dict[int, int] = {}
-    readers = {
-        key: Gauge(counter=gauge.quantity == "rain_total") for key, gauge in gauges.items()
-    }
+    readers = {key: Gauge(counter=gauge.quantity == "rain_total") for key, gauge in gauges.items()}
     for key, at_ms, value in rows:
         if value is None:
             continue

@@ -59,9 +59,7 @@ def is_silence(alert: Alert) -> bool:
     return str(alert.reason.get("code", "")).startswith("silence.")
 
 
-def sensors_where(
-    session: Session, actor: Actor, *conditions: ColumnElement[bool]
-) -> list[Sensor]:
+def sensors_where(session: Session, actor: Actor, *conditions: ColumnElement[bool]) -> list[Sensor]:
     """Return sensors that the actor may see, with their places and epochs; one query."""
     found: Sequence[Sensor] = session.scalars(_sensors(actor, *conditions)).unique().all()
     return list(found)

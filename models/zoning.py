@@ -79,9 +79,7 @@ def own_elements(session: Session, zone: Zone) -> list[Element]:
     return elements_in(zone, zones, _elements(session, zone.site_id))
 
 
-def elements_in(
-    zone: Zone, zones: Iterable[Zone], elements: Iterable[Element]
-) -> list[Element]:
+def elements_in(zone: Zone, zones: Iterable[Zone], elements: Iterable[Element]) -> list[Element]:
     """Return those of the site's elements that stand in the zone itself and in its parts."""
     parts = _grow({zone.id: zone}, zones, lambda found, one: _ids(one.parent_ids) & found)
     buildings = {str(i) for part in parts for i in part.building_ids}

@@ -1,6 +1,6 @@
 """Turns published measurement series into replay files with their registry.
 
-    python -m sensors_sim.convert crackmeter SERIES.csv --out replay.csv --registry registry.json
+python -m sensors_sim.convert crackmeter SERIES.csv --out replay.csv --registry registry.json
 """
 
 import argparse
@@ -43,7 +43,11 @@ class Recipe:
 
 
 CRACKMETER = Recipe(
-    "zion", "锡安 Pine Creek 岩缝", "Zion Pine Creek, rock joints", "America/Denver", 900,
+    "zion",
+    "锡安 Pine Creek 岩缝",
+    "Zion Pine Creek, rock joints",
+    "America/Denver",
+    900,
     (
         Column("lower_disp_mm", "C-LO", "crack_width", "mm", "下部裂缝", "lower joint"),
         Column("lower_temp_degC", "T-LO", "temperature", "degC", "下部温度", "lower temperature"),
@@ -58,7 +62,11 @@ CRACKMETER = Recipe(
 """Geokon 4420 crackmeters, 15 minutes. The control's thermistor is broken (-100 to -170 degC)."""
 
 DWD_RAIN = Recipe(
-    "kahler-asten", "卡勒阿斯滕雨量站", "Kahler Asten rain gauge", "Europe/Berlin", 3600,
+    "kahler-asten",
+    "卡勒阿斯滕雨量站",
+    "Kahler Asten rain gauge",
+    "Europe/Berlin",
+    3600,
     (Column("rain_mm_DE_02483", "R-01", "rain_increment", "mm", "雨量计", "rain gauge"),),
 )
 """Hourly rain. Kept as increments: a running total would swallow the no-data code 999.00."""

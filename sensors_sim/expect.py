@@ -136,9 +136,7 @@ def _check(expectation: Expectation, rows: Sequence[Row]) -> Outcome:
         since, until = _stretch(expectation, rows)
     except _NoAnchor as missing:
         return _outcome(expectation, False, "expect.no_anchor", {"pattern": str(missing)})
-    found = [
-        row for row in rows if since < row["at"] <= until and expectation.pattern.matches(row)
-    ]
+    found = [row for row in rows if since < row["at"] <= until and expectation.pattern.matches(row)]
     values = {
         "n": len(found),
         "first": found[0]["at"] if found else None,

@@ -91,9 +91,7 @@ def _value(text: str, line: int) -> float | None:
     return value
 
 
-def packets(
-    source: Iterable[Row], bindings: Mapping[str, Binding]
-) -> Iterator[Packet]:
+def packets(source: Iterable[Row], bindings: Mapping[str, Binding]) -> Iterator[Packet]:
     """Yield SenML packets: what one device measured at one moment goes in one pack.
 
     `bindings` maps `site/code` to where the sensor's values come from. Raises ReplayFault.

@@ -108,9 +108,7 @@ def alert_page(alert: Alert) -> str:
         first_hour=SimpleNamespace(
             contacts=[(one, calls.get(str(one.id))) for one in _contacts(alert)]
         ),
-        shelf=[
-            (str(hours), t("alerts.hours", n=hours)) for hours in shelf_hours(alert.severity)
-        ],
+        shelf=[(str(hours), t("alerts.hours", n=hours)) for hours in shelf_hours(alert.severity)],
         notices=notices_about(session, alert),
         people=_people(alert, now),
         log=log_of(events),
@@ -209,9 +207,7 @@ def _who(step: str, alert: Alert, names: dict) -> str:
     return names.get(alert.assignee_id, "") if step == "check" else ""
 
 
-def _scene(
-    alert: Alert, seen: Sequence[Seen], caught: dict[int, float]
-) -> dict[str, Any] | None:
+def _scene(alert: Alert, seen: Sequence[Seen], caught: dict[int, float]) -> dict[str, Any] | None:
     """Return the part of the elevation round the alert's sensor, with the pins there."""
     found = drawing_with(db.session(), alert.sensor_id)
     if found is None:
@@ -257,4 +253,3 @@ def _people(alert: Alert, now: datetime) -> list[tuple[str, str]]:
 
 def _roles(roles: Sequence[str]) -> list[str]:
     return [t(f"role.{role}") for role in roles]
-

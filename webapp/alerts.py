@@ -56,9 +56,9 @@ def index() -> str:
     if start is not None:
         found = found.where(tuple_(Alert.raised_at, Alert.code) < tuple_(start[0], start[1]))
     rows = session.scalars(
-        found.options(*_places()).order_by(Alert.raised_at.desc(), Alert.code.desc()).limit(
-            PER_PAGE + 1
-        )
+        found.options(*_places())
+        .order_by(Alert.raised_at.desc(), Alert.code.desc())
+        .limit(PER_PAGE + 1)
     ).all()
     shown, following = next_page(rows, lambda one: f"{iso(one.raised_at)}~{one.code}")
     rules, names = rule_names(session, shown), names_of(one.assignee_id for one in shown)

@@ -94,4 +94,3 @@ def sentence_of(desk: Desk) -> str:
     if desk.alerts:
         return t("desk.in_hand", n=len(desk.alerts))
     return t("desk.calm")
-

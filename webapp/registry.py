@@ -86,7 +86,9 @@ def load() -> ResponseReturnValue:
     flash(
         t(
             "registry.loaded",
-            added=len(changes.added), changed=len(changes.changed), retired=len(changes.retired),
+            added=len(changes.added),
+            changed=len(changes.changed),
+            retired=len(changes.retired),
         ),
         "done",
     )

@@ -24,8 +24,12 @@ def _what(rule: Rule, reader: Reader) -> str:
         what = [f"{term.rule}" for term in rule.condition_of.leaves()]
         code = "all" if rule.condition_of.every else "any"
         return phrase(
-            f"rule_sentence.combination_{code}", reader, what=what,
-            hours=hours(rule.within_ms), over=rule.over, levels=_severities(rule, reader),
+            f"rule_sentence.combination_{code}",
+            reader,
+            what=what,
+            hours=hours(rule.within_ms),
+            over=rule.over,
+            levels=_severities(rule, reader),
         )
     if isinstance(rule, Accumulation):
         if rule.decay is not None:

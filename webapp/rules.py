@@ -145,4 +145,3 @@ def _backtest(rule: Rule, sensor: Sensor, days: int) -> Backtest | None:
         for point in points[:MOST_READINGS]
     )
     return Backtest(backtest(rule, samples, sensor.quantity), min(len(points), MOST_READINGS), cut)
-

@@ -202,4 +202,3 @@ def _offset_for(sensor: Sensor, shows: float, scale: float | None) -> float:
         raise BadInput([Fault("shows", reason("sensors.nothing_to_zero"))])
     factor = scale if scale is not None else (sensor.epochs[-1].scale if sensor.epochs else 1.0)
     return round(shows - seen.latest.value * factor, 6)
-

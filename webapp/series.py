@@ -100,9 +100,7 @@ def _moment(name: str, default: datetime) -> datetime:
 
 def _version(sensor: Sensor, since: datetime, until: datetime) -> str:
     """Return what the answer depends on: the newest reading, the epochs, the span."""
-    newest = db.session.scalar(
-        select(SensorState.at_ms).where(SensorState.sensor == sensor.key)
-    )
+    newest = db.session.scalar(select(SensorState.at_ms).where(SensorState.sensor == sensor.key))
     kept = f"{sensor.key}:{sensor.version}:{newest}:{since}:{until}:{request.args.get('hours')}"
     return sha256(kept.encode()).hexdigest()[:20]
 
@@ -141,7 +139,6 @@ class Past:
         since_ms = to_ms(self.window[0])
         inside = [spot for spot in self.year(sensor) if spot.at_ms > since_ms]
         return Line(buckets(inside, *self.window), True)
-
 
     def _rain(self, gauge: Sensor) -> list[tuple[int, float]]:
         hours = _mm_of(self.year(gauge))
@@ -304,4 +301,3 @@ def summary(sensor: Sensor, data: Mapping[str, Any]) -> str:
         unit=symbol(sensor.quantity),
         rain=fallen,
     )
-

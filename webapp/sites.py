@@ -47,9 +47,7 @@ def index() -> str:
 def show(code: str) -> str:
     """Show one site: its drawings with pins, the same sensors as a table, what is shut."""
     session, now = db.session(), site_now()
-    site = session.scalars(
-        select(Site).where(Site.code == code, Site.visible_to(g.actor))
-    ).first()
+    site = session.scalars(select(Site).where(Site.code == code, Site.visible_to(g.actor))).first()
     if site is None:
         raise Missing("site", code)
     read_in_zone(site.timezone)

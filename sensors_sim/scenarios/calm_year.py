@@ -16,15 +16,18 @@ SCENARIO = Scenario(
     registry={"sites": [tianning.registry(every_s=HOUR_S)]},
     expect=(
         never(
-            "全年没有高级别预警", "no high or critical alert all year",
+            "全年没有高级别预警",
+            "no high or critical alert all year",
             row(kind="alert", severity=("high", "critical"), to=("raised", "escalated")),
         ),
         never(
-            "全年没有裂缝预警", "no crack moves all year",
+            "全年没有裂缝预警",
+            "no crack moves all year",
             row(kind="alert", rule=("CRACK", "CRACK-RATE"), to=("raised", "escalated")),
         ),
         expect(
-            "全年总有大雨", "a year has heavy rain",
+            "全年总有大雨",
+            "a year has heavy rain",
             row(kind=("alert", "condition"), rule="R1", to=("raised", "escalated")),
         ),
     ),

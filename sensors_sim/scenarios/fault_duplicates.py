@@ -7,7 +7,9 @@ from sensors_sim.times import HOUR_MS
 UNTIL_MS = tried.SINCE_MS + 30 * HOUR_MS
 
 SCENARIO = tried.scenario(
-    "fault-duplicates", "故障：重复上报", "Fault: everything comes three times",
+    "fault-duplicates",
+    "故障：重复上报",
+    "Fault: everything comes three times",
     [
         Duplicated("tn-node-1", tried.SINCE_MS, UNTIL_MS, copies=2),
         Duplicated(tianning.RIDGE_NODE, tried.SINCE_MS, UNTIL_MS, copies=2),

@@ -7,7 +7,9 @@ from sensors_sim.times import HOUR_MS
 UNTIL_MS = tried.SINCE_MS + 24 * HOUR_MS
 
 SCENARIO = tried.scenario(
-    "fault-garbage", "故障：乱码", "Fault: rubbish",
+    "fault-garbage",
+    "故障：乱码",
+    "Fault: rubbish",
     [
         Garbage(tianning.RIDGE_NODE, tried.SINCE_MS, UNTIL_MS),
         Garbage("tn-node-1", tried.SINCE_MS, UNTIL_MS),

@@ -7,7 +7,9 @@ from sensors_sim.times import HOUR_MS
 UNTIL_MS = tried.SINCE_MS + 30 * HOUR_MS
 
 SCENARIO = tried.scenario(
-    "fault-out-of-order", "故障：乱序到达", "Fault: packets overtake each other",
+    "fault-out-of-order",
+    "故障：乱序到达",
+    "Fault: packets overtake each other",
     [
         OutOfOrder("tn-node-1", tried.SINCE_MS, UNTIL_MS),
         OutOfOrder(tianning.RIDGE_NODE, tried.SINCE_MS, UNTIL_MS),

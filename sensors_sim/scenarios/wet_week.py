@@ -24,11 +24,13 @@ SCENARIO = Scenario(
     registry={"sites": [tianning.registry()]},
     expect=(
         expect(
-            "前期降雨指数超限", "the ground is noticed to be soaked",
+            "前期降雨指数超限",
+            "the ground is noticed to be soaked",
             row(kind=("alert", "condition"), rule="R6", to=("raised", "escalated")),
         ),
         never(
-            "完好的屋面不会触发高级别预警", "a sound roof raises nothing high",
+            "完好的屋面不会触发高级别预警",
+            "a sound roof raises nothing high",
             row(kind="alert", severity=("high", "critical"), to=("raised", "escalated")),
         ),
     ),

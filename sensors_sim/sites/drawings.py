@@ -51,9 +51,14 @@ def pagoda() -> dict[str, Any]:
     """Return the pagoda from the south: seven storeys, each narrower than the one below."""
     shapes = [_ground(), _rect("dado", 260, 368, 240, 12)]
     pins = [
-        _sensor("C-01", 362, 300), _sensor("I-01", 420, 330), _sensor("C-02", 380, 178),
-        _sensor("M-01", 326, 119), _sensor("R-01", 640, 360), _sensor("T-01", 672, 330),
-        _element("pagoda/shaft", 330, 330), _element("pagoda/finial", 380, 36),
+        _sensor("C-01", 362, 300),
+        _sensor("I-01", 420, 330),
+        _sensor("C-02", 380, 178),
+        _sensor("M-01", 326, 119),
+        _sensor("R-01", 640, 360),
+        _sensor("T-01", 672, 330),
+        _element("pagoda/shaft", 330, 330),
+        _element("pagoda/finial", 380, 36),
     ]
     for storey in range(7):
         half, top = 92 - storey * 8, 324 - storey * 42
@@ -81,8 +86,11 @@ def bridge() -> dict[str, Any]:
         for left, y in ((136, 284), (184, 266), (242, 248))
     ]
     shapes = [
-        _path("brick", "M40 330 Q380 130 720 330 V350 H640 A58 58 0 0 0 524 350 H486 "
-              "A106 106 0 0 0 274 350 H236 A58 58 0 0 0 120 350 H40 Z"),
+        _path(
+            "brick",
+            "M40 330 Q380 130 720 330 V350 H640 A58 58 0 0 0 524 350 H486 "
+            "A106 106 0 0 0 274 350 H236 A58 58 0 0 0 120 350 H40 Z",
+        ),
         *courses,
         _path("arch", "M274 350 A106 106 0 0 1 486 350"),
         _path("thin", "M120 350 A58 58 0 0 1 236 350 M524 350 A58 58 0 0 1 640 350"),
@@ -92,9 +100,13 @@ def bridge() -> dict[str, Any]:
         _rect("dado", 486, 350, 38, 22),
     ]
     pins = [
-        _sensor("C-01", 380, 236), _sensor("C-02", 550, 272), _sensor("I-01", 505, 352),
-        _sensor("R-01", 60, 300), _sensor("T-01", 92, 268),
-        _element("bridge/main-arch", 340, 252), _element("bridge/pier", 255, 352),
+        _sensor("C-01", 380, 236),
+        _sensor("C-02", 550, 272),
+        _sensor("I-01", 505, 352),
+        _sensor("R-01", 60, 300),
+        _sensor("T-01", 92, 268),
+        _element("bridge/main-arch", 340, 252),
+        _element("bridge/pier", 255, 352),
     ]
     return _elevation("bridge-east", "E", "石桥东立面", "Bridge, east", shapes, pins)
 

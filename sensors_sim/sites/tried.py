@@ -18,17 +18,17 @@ RAISED = ("raised", "escalated")
 TROUBLE = row(kind="truth", event="trouble-begins")
 RELIEF = row(kind="truth", event="trouble-ends")
 
-RAIN = tuple(
-    Storm(SINCE_MS + hours * HOUR_MS, 4.0, 7.0) for hours in (1, 9, 20)
-)
+RAIN = tuple(Storm(SINCE_MS + hours * HOUR_MS, 4.0, 7.0) for hours in (1, 9, 20))
 """21 mm within 24 h and never 15 mm within 12 h: light enough for no rule, unless counted twice."""
 
 UNMOVED = never(
-    "没有误报的裂缝或渗漏预警", "no false alert of cracks or damp",
+    "没有误报的裂缝或渗漏预警",
+    "no false alert of cracks or damp",
     row(kind="alert", rule=("CRACK", "CRACK-RATE", "MOIST", "LEAK", "X1"), to=RAISED),
 )
 RAIN_COUNTED_ONCE = never(
-    "同一场雨只计一次", "the same rain is counted once",
+    "同一场雨只计一次",
+    "the same rain is counted once",
     row(kind=("alert", "condition"), rule=("R1", "R2", "R3", "R4", "R5"), to=RAISED),
 )
 

@@ -40,8 +40,10 @@ def outcome(expectation: Expectation, rows: list[Row] = STORY) -> tuple[bool, st
         (expect("", "", RED, before=COLLAPSE, lead="3h"), (False, "expect.missing")),
         (expect("", "", RED, after=COLLAPSE), (False, "expect.missing")),
         (expect("", "", row(to="unknown"), after=COLLAPSE, within="46m"), (True, "expect.met")),
-        (expect("", "", row(to="unknown"), after=COLLAPSE, within="45m"),
-         (False, "expect.missing")),
+        (
+            expect("", "", row(to="unknown"), after=COLLAPSE, within="45m"),
+            (False, "expect.missing"),
+        ),
         (expect("", "", RED, before="2022-03-21T05:30:00Z"), (True, "expect.met")),
         (expect("", "", RED, after="2022-03-21T05:30:00Z"), (False, "expect.missing")),
         (expect("", "", RED, least=2), (False, "expect.missing")),
@@ -56,9 +58,7 @@ def outcome(expectation: Expectation, rows: list[Row] = STORY) -> tuple[bool, st
         (at_most(1, "", "", row(kind="alert"), within="1h"), (True, "expect.met")),
     ],
 )
-def test_each_term_narrows_as_it_reads(
-    expectation: Expectation, answer: tuple[bool, str]
-) -> None:
+def test_each_term_narrows_as_it_reads(expectation: Expectation, answer: tuple[bool, str]) -> None:
     assert outcome(expectation) == answer
 
 

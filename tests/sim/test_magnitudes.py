@@ -71,8 +71,9 @@ def slope_per_day(points: Series) -> float:
 def first_slope(points: Series, limit: float) -> int | None:
     for last in range(96, len(points)):
         at_ms = points[last][0]
-        window = [p for p in points[last - 100 if last > 100 else 0 : last + 1]
-                  if p[0] > at_ms - DAY_MS]
+        window = [
+            p for p in points[last - 100 if last > 100 else 0 : last + 1] if p[0] > at_ms - DAY_MS
+        ]
         if slope_per_day(window) >= limit:
             return at_ms
     return None

@@ -11,8 +11,13 @@ from sensors_sim.stream import history, packets
 from sensors_sim.times import DAY_MS, HOUR_MS, ms
 
 SENML_OF = {
-    "rain_total": "mm", "wind_speed": "m/s", "battery_level": "%EL", "crack_width": "mm",
-    "moisture_content": "%", "temperature": "Cel", "tilt_x": "deg",
+    "rain_total": "mm",
+    "wind_speed": "m/s",
+    "battery_level": "%EL",
+    "crack_width": "mm",
+    "moisture_content": "%",
+    "temperature": "Cel",
+    "tilt_x": "deg",
 }
 
 
@@ -20,7 +25,9 @@ def registered(name: str) -> dict[str, tuple[str, str, int, str]]:
     """Every registered sensor: its device, channel, interval and SenML unit."""
     return {
         f"{site['code']}/{sensor['code']}": (
-            sensor["source"]["device"], sensor["source"]["channel"], sensor["interval_s"],
+            sensor["source"]["device"],
+            sensor["source"]["channel"],
+            sensor["interval_s"],
             SENML_OF[sensor["quantity"]],
         )
         for site in scenario(name).registry["sites"]
@@ -97,16 +104,16 @@ def test_history_joins_on_to_the_first_packets() -> None:
     story = scenario("tianning-2022")
     last: dict[str, float] = {}
     counted = -1.0
-    for sensor, at_ms, value in history(
-        story, 3, story.begins_ms - 365 * DAY_MS, story.begins_ms
-    ):
+    for sensor, at_ms, value in history(story, 3, story.begins_ms - 365 * DAY_MS, story.begins_ms):
         assert at_ms % HOUR_MS == 0
         last[sensor] = value
         if sensor == "tianning/R-01":
             assert value >= counted
             counted = value
-    at = {(device, channel): sensor for sensor, (device, channel, _, _) in
-          registered("tianning-2022").items()}
+    at = {
+        (device, channel): sensor
+        for sensor, (device, channel, _, _) in registered("tianning-2022").items()
+    }
     first: dict[str, float] = {}
     for packet in packets(story, 3, until_ms=story.begins_ms + HOUR_MS + 60_000):
         pack = json.loads(packet.payload)
@@ -187,9 +194,7 @@ def test_some_packets_are_overtaken() -> None:
 def test_a_backlog_arrives_in_order_after_the_break() -> None:
     every, since_ms, until_ms = trouble("fault-backlog", "tn-node-1")
     arrived = [p for p in every if since_ms + 5_000 < p.at_ms <= until_ms]
-    backlog = [
-        p for p in every if since_ms < json.loads(p.payload)[0]["bt"] * 1000 <= until_ms
-    ]
+    backlog = [p for p in every if since_ms < json.loads(p.payload)[0]["bt"] * 1000 <= until_ms]
     measured = [json.loads(p.payload)[0]["bt"] for p in backlog]
 
     assert not arrived

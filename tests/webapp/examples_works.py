@@ -111,7 +111,7 @@ def a_photo(session: Session, cast: Cast) -> dict[str, Any]:
         picture,
         stage="before",
         caption=CANARY,
-        client_key=f"{CANARY}-photo",
+        client_key=f"{CANARY}-photo-{cast.competitor_id}",
         by=SYSTEM,
         now=machine_now(),
     )

@@ -256,12 +256,12 @@ def test_everything_in_the_way_is_listed_with_its_page(world):
 
     page = world.browser("manager").get(f"/closures/{closure.code}").text
 
-    for said in ("自 ", "尚未排险", "尚未重新评估", "缺工程师签字", "缺第二人签字"):
+    for said in ("自 ", "尚未排险", "不可信", "尚未重新评估", "缺工程师签字", "缺第二人签字"):
         assert said in page
     assert f'href="/alerts/{alert.id}"' in page
     assert f'href="/findings/{finding.id}"' in page
     assert re.search(r'value="lift" disabled aria-describedby="why-lift"', page)
-    assert "还有 5 项未满足，不能解除封闭" in page
+    assert "还有 6 项未满足，不能解除封闭" in page
 
 
 def test_a_lift_that_is_refused_says_the_same_sentences_as_the_page(world):

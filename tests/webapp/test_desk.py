@@ -103,8 +103,13 @@ def test_what_waits_besides_alerts_is_counted(world):
     with world.writing() as session:
         session.add(
             Notice(
-                key="k", kind="page", channel="email", state="failed", created_at=NOW,
-                next_try_at=NOW, reason=reason("any.stale").to_json(),
+                key="k",
+                kind="page",
+                channel="email",
+                state="failed",
+                created_at=NOW,
+                next_try_at=NOW,
+                reason=reason("any.stale").to_json(),
             )
         )
 

@@ -167,8 +167,14 @@ class World:
             at_ms = to_ms(self.now)
             session.add(
                 Channel(
-                    device=device, channel=channel, quantity="crack_width", unit="mm",
-                    first_ms=at_ms, last_ms=at_ms, last_value=1.5, count=3,
+                    device=device,
+                    channel=channel,
+                    quantity="crack_width",
+                    unit="mm",
+                    first_ms=at_ms,
+                    last_ms=at_ms,
+                    last_value=1.5,
+                    count=3,
                 )  # fmt: skip
             )
 

@@ -22,9 +22,11 @@ def command(workers: int, threads: int) -> None:
     One worker with its threads serves fifty open desks; more use more processors.
     """
     import os
+    import signal
 
     from gunicorn.app.base import BaseApplication
 
+    from ingest.supervisor import die_with_parent
     from models.installation import opened
 
     with opened(os.environ, secret_needed=True) as (settings, _):
@@ -48,6 +50,8 @@ def command(workers: int, threads: int) -> None:
                 "worker_tmp_dir": None,
                 "control_socket_disable": True,
                 "limit_request_line": 8190,
+                # An orphan would keep the port for some seconds, and its successor out.
+                "post_fork": lambda _server, _worker: die_with_parent(signal.SIGKILL),
             }
             for name, value in options.items():
                 if name in self.cfg.settings:
