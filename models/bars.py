@@ -59,7 +59,7 @@ class Bar(NamedTuple):
     value: float | None
     min: float | None
     max: float | None
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     quality: int
 
 

@@ -62,14 +62,15 @@ class Event(Base):
     )
 
 
+def _when_made(statement: str, dialect: str) -> None:
+    ddl = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+    event.listen(Event.__table__, "after_create", ddl.execute_if(dialect=dialect))
+
+
 for _statement in APPEND_ONLY_SQLITE:
-    event.listen(Event.__table__, "after_create", DDL(_statement).execute_if(dialect="sqlite"))
+    _when_made(_statement, "sqlite")
 for _statement in APPEND_ONLY_POSTGRESQL:
-    event.listen(
-        Event.__table__,
-        "after_create",
-        DDL(_statement.replace("%", "%%")).execute_if(dialect="postgresql"),
-    )
+    _when_made(_statement, "postgresql")
 
 
 def record(

@@ -110,13 +110,17 @@ def _notices(session: Session) -> Iterator[Row]:
 
 
 def _holds(session: Session) -> Iterator[Row]:
-    codes: dict[uuid.UUID, str] = dict(
-        session.execute(select(Scaffold.id, Scaffold.code)).tuples().all()
-    ) | dict(session.execute(select(Task.id, Task.code)).tuples().all())
-    sites = dict(session.execute(select(Site.id, Site.code)).tuples().all())
+    codes: dict[uuid.UUID | None, str] = {
+        key: code
+        for noun in (Scaffold, Task)
+        for key, code in session.execute(select(noun.id, noun.code))
+    }
+    sites: dict[uuid.UUID | None, str] = {
+        key: code for key, code in session.execute(select(Site.id, Site.code))
+    }
     held = select(Event).where(Event.action == "hold", Event.kind.in_(["scaffold", "task"]))
     for event in session.scalars(held.order_by(Event.number)):
-        code = codes.get(event.subject_id) if event.subject_id else None
+        code = codes.get(event.subject_id)
         yield {
             "at": iso(event.at),
             "kind": "hold",

@@ -1,6 +1,8 @@
 """One row whose numbers rise when anything changes: open pages poll it, processes reload by it."""
 
-from sqlalchemy import BigInteger, select, update
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, CursorResult, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
@@ -27,7 +29,7 @@ def bump(session: Session, registry: bool = False) -> None:
         .values(values)
         .execution_options(synchronize_session=False)
     )
-    if changed.rowcount == 0:
+    if cast("CursorResult[Any]", changed).rowcount == 0:
         session.add(Pulse(id=1, state=1, bindings=int(registry)))
         session.flush()
 

@@ -61,7 +61,7 @@ def catalogue(language: str) -> Mapping[str, tuple[str, ...]]:
                     continue
                 code = message.id if isinstance(message.id, str) else message.id[0]
                 forms = message.string
-                found[code] = (forms,) if isinstance(forms, str) else tuple(forms)
+                found[code] = (forms,) if isinstance(forms, str) else tuple(forms or ())
     return found
 
 
