@@ -44,6 +44,7 @@ class Story:
     begins_ms: int
     step_ms: int  # below five minutes: readings further ahead of the clock are questionable
     kills: int
+    steps: tuple[str, ...]  # what its alerts must have gone through, or it shows nothing
 
     @property
     def until_ms(self) -> int:
@@ -77,7 +78,8 @@ def small_story(minutes: int = 200) -> Story:
             # To the millisecond and each its own, as real clocks are.
             read_ms = at_ms - 30_000 + node * 1_001
             sent.append(Packet(at_ms, topic, senml.pack(device, read_ms, records)))
-    return Story(_small_registry(), tuple(sent), BEGINS_MS, 4 * MINUTE_MS, kills=3)
+    steps = ("raised", "escalated", "cleared")
+    return Story(_small_registry(), tuple(sent), BEGINS_MS, 4 * MINUTE_MS, 3, steps)
 
 
 def _width(minute: int, node: int) -> float:
@@ -127,7 +129,8 @@ def full_story(readings: int = 20_000) -> Story:
             count += sum(1 for _ in _readings(packet))
         if count >= readings:
             break
-    return Story(demo.registry, tuple(sent), demo.begins_ms, 4 * MINUTE_MS, kills=20)
+    steps = ("raised", "escalated")  # the off-delays of a real week end after it
+    return Story(demo.registry, tuple(sent), demo.begins_ms, 4 * MINUTE_MS, 20, steps)
 
 
 class Pace:

@@ -48,5 +48,7 @@ class Telling:
 
     def forgive(self, what: str) -> None:
         """Drop complaints of browsers about what the story itself has done."""
+        for page in self.people.pages:
+            page.evaluate("1")  # what it has to say is heard when it is spoken to
         kept = [one for one in self.people.complaints if what not in one]
         self.people.complaints[:] = kept
