@@ -19,13 +19,17 @@ from models.scaffold import Scaffold
 from models.sensor import Sensor
 from models.signing import why_not_sign
 from models.task import OVER, Task
-from models.times import from_ms, iso
+from models.times import from_ms, iso, to_ms
 from models.zoning import Scope, zone_scope
 
 SECOND_SIGNATURE = "gate.second_signature"
 BAD = 4  # quality flags from here on are no evidence of anything
 # A gauge that fell before anybody closed the zone belongs to the same event.
 RETIRED_BEFORE = timedelta(days=7)
+# What is older on arrival was delayed, not measured now (design §3.6); then comes the tick.
+FRESH_MS, TICK_MS = 600_000, 60_000
+# An alert of this weight tells the signatories something that they did not know.
+SERIOUS = ("high", "critical")
 
 
 def blockers(
@@ -40,11 +44,12 @@ def blockers(
         *_tasks(session, scope),
         *_findings(session, scope),
         *_alerts(session, scope),
-        *_sensors(session, scope),
+        *_sensors(session, scope, now),
         *_retired_sensors(session, closure, scope),
         *_scaffolds(session, scope, now),
         *_papers(closure),
         *_signatures(closure, actor),
+        *_outdated_signatures(session, closure, scope),
     ]
 
 
@@ -102,7 +107,7 @@ def _concerns(scope: Scope, alert: Alert) -> bool:
     return scope.covers(zone_id=alert.zone_id, element_id=alert.element_id)
 
 
-def _sensors(session: Session, scope: Scope) -> Iterable[Blocker]:
+def _sensors(session: Session, scope: Scope, now: datetime) -> Iterable[Blocker]:
     mine = (
         select(Sensor, SensorState)
         .outerjoin(SensorState, SensorState.sensor == Sensor.key)
@@ -115,12 +120,24 @@ def _sensors(session: Session, scope: Scope) -> Iterable[Blocker]:
             continue
         if state is None or state.heard_ms is None:
             yield Blocker(reason("gate.sensor_never_heard", sensor=sensor.code), path_to(sensor))
-        elif state.silent_since_ms is not None:
-            since = iso(from_ms(state.silent_since_ms))
+        elif (since_ms := _silent_since_ms(sensor, state, now)) is not None:
+            since = iso(from_ms(since_ms))
             why = reason("gate.sensor_silent", sensor=sensor.code, since=since)
             yield Blocker(why, path_to(sensor))
         elif state.value is None or (state.quality or BAD) >= BAD:
             yield Blocker(reason("gate.sensor_not_believable", sensor=sensor.code), path_to(sensor))
+
+
+def _silent_since_ms(sensor: Sensor, state: SensorState, now: datetime) -> int | None:
+    """Return since when nothing is known of a sensor, whether or not anybody wrote it down.
+
+    Who would write it may have died; and one that only tells of long ago is heard, not known.
+    """
+    if state.silent_since_ms is not None or state.heard_ms is None:
+        return state.silent_since_ms
+    last_ms = state.heard_ms if state.at_ms is None else min(state.heard_ms, state.at_ms)
+    allowed_ms = max(3 * sensor.interval_s * 1000, FRESH_MS) + TICK_MS
+    return last_ms if to_ms(now) - last_ms >= allowed_ms else None
 
 
 def _is_wired(sensor: Sensor) -> bool:
@@ -132,7 +149,7 @@ def _retired_sensors(session: Session, closure: Closure, scope: Scope) -> Iterab
     stated = {statement.sensor_id for statement in closure.statements}
     lost = select(Sensor).where(
         Sensor.site_id == scope.site_id,
-        Sensor.retired_at > closure.began_at - RETIRED_BEFORE,
+        Sensor.retired_at > _shut_since(session, closure) - RETIRED_BEFORE,
         Sensor.replaced_by.is_(None),
     )
     for sensor in session.scalars(lost.order_by(Sensor.code)):
@@ -143,6 +160,17 @@ def _retired_sensors(session: Session, closure: Closure, scope: Scope) -> Iterab
                 at=iso(sensor.retired_at or closure.began_at),
             )
             yield Blocker(why, path_to(closure, f"sensor-{sensor.code}"))
+
+
+def _shut_since(session: Session, closure: Closure) -> datetime:
+    """Return when the zone was first shut: a notice takes over what the one before it left open."""
+    began_at, later, seen = closure.began_at, [closure.id], {closure.id}
+    while later:
+        before = session.scalars(select(Closure).where(Closure.superseded_by_id.in_(later))).all()
+        began_at = min([began_at, *(one.began_at for one in before)])
+        later = [one.id for one in before if one.id not in seen]
+        seen.update(later)
+    return began_at
 
 
 def _scaffolds(session: Session, scope: Scope, now: datetime) -> Iterable[Blocker]:
@@ -179,6 +207,27 @@ def _signatures(closure: Closure, actor: Actor | None) -> Iterable[Blocker]:
         if own is not None and own.code == "signature.second_person":
             yield Blocker(reason("gate.second_signature_not_yours"), here)
         yield Blocker(reason(SECOND_SIGNATURE), here)
+
+
+def _outdated_signatures(session: Session, closure: Closure, scope: Scope) -> Iterable[Blocker]:
+    """Who signed before the stone moved again has judged something else."""
+    if closure.lift_requested_at is None:
+        return
+    newer = select(Alert).where(
+        Alert.site_id == scope.site_id,
+        Alert.risen_at > closure.lift_requested_at,
+        Alert.peak.in_(SERIOUS),
+    )
+    whole = newer.order_by(Alert.risen_at, Alert.code).options(joinedload(Alert.sensor))
+    for alert in session.scalars(whole):
+        if _concerns(scope, alert):
+            why = reason(
+                "gate.signed_before_alert",
+                alert=alert.code,
+                severity=alert.peak,
+                at=iso(alert.risen_at),
+            )
+            yield Blocker(why, path_to(closure, "signatures"))
 
 
 def _covers(scope: Scope, thing: Task | Finding) -> bool:

@@ -51,12 +51,14 @@ def zone_scope(session: Session, zone: Zone) -> Scope:
     """Return what belongs to a zone: itself, its parts, what also affects it, and its wholes.
 
     A zone named in `parent_ids` contains the zone; a zone lists in `also_affects` those that
-    its own trouble reaches. What hangs on a containing zone as such concerns its parts as well.
+    its own trouble reaches. What hangs on a containing zone as such concerns its parts as well,
+    and so does what hangs on a zone that shares an element with it. An element that was taken
+    off the registry still counts: its findings and sensors are not settled by that.
     """
     zones = session.scalars(select(Zone).where(Zone.site_id == zone.site_id)).all()
     inside = _inside(zone, zones)
     wholes = _wholes(zone, zones)
-    elements = _elements(session, zone.site_id)
+    elements = _elements(session, zone.site_id, retired=True)
     named_buildings = {str(i) for member in inside for i in member.building_ids}
     named_elements = {str(i) for member in inside for i in member.element_ids}
     mine = [
@@ -64,12 +66,13 @@ def zone_scope(session: Session, zone: Zone) -> Scope:
         for element in elements
         if str(element.id) in named_elements or str(element.building_id) in named_buildings
     ]
+    around = {one.id: one for one in (*inside, *wholes, *_sharing(mine, zones))}.values()
     return Scope(
         site_id=zone.site_id,
-        zone_ids=frozenset(str(member.id) for member in (*inside, *wholes)),
+        zone_ids=frozenset(str(member.id) for member in around),
         building_ids=frozenset(named_buildings | {str(one.building_id) for one in mine}),
         element_ids=frozenset(str(one.id) for one in mine),
-        served_as=frozenset({zone.site.code} | {member.code for member in (*inside, *wholes)}),
+        served_as=frozenset({zone.site.code} | {member.code for member in around}),
     )
 
 
@@ -157,6 +160,12 @@ def _inside(zone: Zone, zones: Iterable[Zone]) -> list[Zone]:
     )
 
 
+def _sharing(elements: Iterable[Element], zones: Iterable[Zone]) -> list[Zone]:
+    """Return the zones to which at least one of the elements belongs."""
+    places = [(str(one.id), str(one.building_id)) for one in elements]
+    return [zone for zone in zones if any(_names(zone, *place) for place in places)]
+
+
 def _wholes(zone: Zone, zones: Iterable[Zone]) -> list[Zone]:
     by_id = {str(one.id): one for one in zones}
     found: dict[str, Zone] = {}
@@ -179,14 +188,11 @@ def _grow(found: dict[uuid.UUID, Zone], zones: Iterable[Zone], belongs: Any) -> 
     return list(found.values())
 
 
-def _elements(session: Session, site_id: uuid.UUID) -> list[Element]:
-    mine = (
-        select(Element)
-        .join(Building)
-        .where(Building.site_id == site_id, Element.retired.is_(False))
-        .options(selectinload(Element.building))
-    )
-    return list(session.scalars(mine))
+def _elements(session: Session, site_id: uuid.UUID, *, retired: bool = False) -> list[Element]:
+    mine = select(Element).join(Building).where(Building.site_id == site_id)
+    if not retired:
+        mine = mine.where(Element.retired.is_(False))
+    return list(session.scalars(mine.options(selectinload(Element.building))))
 
 
 def site_of(session: Session, site_id: uuid.UUID) -> Site:

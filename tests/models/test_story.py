@@ -148,6 +148,7 @@ def test_the_temple_closes_in_time_and_reopens_without_an_override(house: House)
         session, gauge, "destroyed", "fell with the ridge", by=house.engineer, now=after(days=8)
     )
     assert withdrawn == [alert] and not alert.live
+    house.hears(damp, after(days=8), 17.0)
     left = [one.reason.code for one in blockers(session, closure, None, after(days=8))]
     assert left[0] == "gate.sensor_retired"
     state_sensor(closure, gauge, "the ridge is gone", by=house.engineer, now=after(days=8))
@@ -161,6 +162,7 @@ def test_the_temple_closes_in_time_and_reopens_without_an_override(house: House)
     with pytest.raises(Refusal) as same:
         lift(closure, by=house.token, now=after(days=9))
     assert [one.reason.code for one in same.value.blockers] == ["gate.second_signature"]
+    house.hears(damp, after(days=9, hours=1), 16.0)
     lift(closure, by=house.manager, now=after(days=9, hours=1))
 
     notice = public_notice(session, closure.token, after(days=30))
