@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ingest.judging import Found
-from models.alert import Alert, Condition, Subject, Verdict, take
+from models.alert import Alert, Condition, Subject, Verdict, learn_late, rank, take
 from models.paging import page
 from models.people import machine
 from models.reasons import Reason, reason
@@ -39,9 +39,10 @@ def write(session: Session, found: Sequence[Found], now: datetime) -> None:
 
 
 def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
-    """Raise what an out-of-order reading shows and no alert of that time knows; clear nothing.
+    """Raise what an out-of-order reading shows and no alert of that time tells; clear nothing.
 
-    A new alert follows its own stretch to its end; an alert that was there is left alone.
+    A new alert follows its own stretch to its end; one that stands is left alone unless the
+    reading shows a higher level than it has ever told of.
     """
     opened: dict[tuple[str, str], Alert] = {}
     for one in found:
@@ -49,8 +50,17 @@ def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
             continue
         key = (one.rule.code, one.subject.text)
         known = opened.get(key)
-        if known is None and (one.step.to != "raised" or _covered(session, one)):
-            continue
+        if known is None:
+            if one.step.to not in ("raised", "escalated"):
+                continue
+            of_then = _of_that_time(session, one)
+            if any(rank(alert.peak) >= rank(one.step.severity) for alert in of_then):
+                continue
+            standing = next((alert for alert in of_then if alert.live), None)
+            if standing is not None:
+                if learn_late(standing, _verdict(one), now, RULE):
+                    page(session, standing, _told(standing, one), now)
+                continue
         alert, pages = take(session, known, one.subject, _verdict(one), now, RULE)
         if alert is None:
             continue
@@ -81,16 +91,17 @@ def _live(session: Session, subjects: set[str]) -> dict[tuple[str, str], Alert]:
     return {(row.rule_code, row.subject): row for row in rows}
 
 
-def _covered(session: Session, one: Found) -> bool:
-    """Whether an alert of this rule and subject already tells of that stretch."""
+def _of_that_time(session: Session, one: Found) -> list[Alert]:
+    """Return the alerts of this rule and subject that stand, or that tell of that stretch."""
     at = from_ms(one.step.observed_ms)
     rows = session.scalars(
         select(Alert).where(Alert.rule_code == one.rule.code, Alert.subject == one.subject.text)
     )
-    return any(
-        row.live or (row.observed_at <= at and (row.cleared_at is None or row.cleared_at >= at))
+    return [
+        row
         for row in rows
-    )
+        if row.live or (row.observed_at <= at and (row.cleared_at is None or row.cleared_at >= at))
+    ]
 
 
 def _verdict(one: Found) -> Verdict:

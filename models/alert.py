@@ -168,9 +168,15 @@ class Alert(Noun, Base):
         self._record("shelve", by, now, before, reason("alert.shelved", until=iso(until), why=why))
 
     def unshelve(self, *, by: Actor, now: datetime) -> None:
-        """Put it back on the list before its time, or because its time is over."""
+        """Put it back on the list before its time. Raises Refusal."""
+        self._require("unshelve", now)
+        self._leave_shelf(by, now)
+
+    def _leave_shelf(self, by: Actor, now: datetime) -> None:
         before = self.state(now)
         self.shelved_until = self.shelved_rank = None
+        if self.active:
+            self.label, self.label_note = None, ""  # a dismissal that was taken back
         self._record("unshelve", by, now, before, None)
 
     def dismiss(self, why: str, *, by: Actor, now: datetime) -> None:
@@ -211,8 +217,7 @@ class Alert(Noun, Base):
         """Its shelf has ended: true where it is still active, and so has to be seen anew."""
         if self.active:
             self.acknowledged, self.acknowledged_at, self.acknowledged_by = False, None, None
-            self.label, self.label_note = None, ""
-        self.unshelve(by=by, now=now)
+        self._leave_shelf(by, now)
         self._end_if_over()
         return self.active
 
@@ -305,9 +310,26 @@ def take(
     else:
         live.active, live.cleared_at = False, now
         live.latched = live.latched or verdict.to == "latched"
+        if live.label is not None:
+            # Dismissed until it clears; what rises from the latch is another movement.
+            live.shelved_until = live.shelved_rank = None
         live._end_if_over()
     _note(live, verdict, now, by)
     return live, False
+
+
+def learn_late(alert: Alert, verdict: Verdict, now: datetime, by: Actor) -> bool:
+    """Lift an alert that stands to the higher level that a reading shows which came late.
+
+    Return whether people are to be paged. It never clears, and never makes active again what a
+    newer reading has cleared: it is to be seen anew. The caller commits.
+    """
+    if rank(verdict.severity) <= rank(alert.peak):
+        return False
+    was_active, cleared_at = alert.active, alert.cleared_at
+    pages = _rise(alert, verdict, now, by)
+    alert.active, alert.cleared_at, alert.late = was_active, cleared_at, True
+    return pages
 
 
 def _open(session: Session, subject: Subject, verdict: Verdict, now: datetime, by: Actor) -> Alert:
@@ -361,6 +383,8 @@ def _rise(alert: Alert, verdict: Verdict, now: datetime, by: Actor) -> bool:
     higher = rank(verdict.severity) > rank(alert.severity) or not alert.active
     if alert.shelved_rank is not None and rank(verdict.severity) > alert.shelved_rank:
         alert.shelved_until = alert.shelved_rank = None
+        alert.label, alert.label_note = None, ""
+    if not alert.active and alert.shelved_until is None:
         alert.label, alert.label_note = None, ""
     alert.active, alert.cleared_at, alert.severity = True, None, verdict.severity
     if rank(verdict.severity) > rank(alert.peak):

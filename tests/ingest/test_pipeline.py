@@ -332,3 +332,33 @@ def test_what_a_birth_taught_outlives_a_restart(house: House) -> None:
 
     with house.store.reading() as session:
         assert [one.last_value for one in session.scalars(select(Channel))] == [3.2]
+
+
+def test_an_out_of_order_reading_lifts_a_lesser_alert_to_what_it_shows(house: House) -> None:
+    """A light alert that stands must not hide a grave one that came late."""
+    house.feed(crack(1.4, NOW + HOUR))
+    assert [one.severity for one in house.alerts()] == ["medium"]
+
+    late = crack(2.3, NOW + 30 * MINUTE, received=NOW + HOUR + MINUTE)
+    house.feed(late)
+    house.feed(late)
+
+    (alert,) = house.alerts()
+    assert (alert.severity, alert.peak, alert.active) == ("high", "high", True)
+    assert alert.late and not alert.acknowledged
+    assert alert.observed_at == NOW + 30 * MINUTE
+    with house.store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Notice)) == 1
+
+
+def test_an_out_of_order_reading_tells_more_than_an_alert_that_is_over(house: House) -> None:
+    house.feed(crack(0.5), crack(1.4, NOW + HOUR), crack(0.5, NOW + 2 * HOUR))
+    (before,) = house.alerts()
+    with house.store.writing() as session:
+        session.get_one(Alert, before.id).acknowledge(by=Actor("person"), now=NOW)
+
+    house.feed(crack(2.3, NOW + 90 * MINUTE, received=NOW + 2 * HOUR + MINUTE))
+
+    first, second = house.alerts()
+    assert (first.severity, first.live) == ("medium", False)
+    assert (second.peak, second.late, second.live) == ("high", True, True)

@@ -12,9 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from models.alert import ACTIONS, LABELS, Alert
 from models.alert_rights import buttons, require
-from models.errors import Refusal
 from models.people import User
-from models.reasons import reason
 from webapp.api.alert_states import in_state
 from webapp.api.finding import find, find_to_change, person_at, site_of
 from webapp.api.operations import Part
@@ -203,14 +201,7 @@ def shelve(alert: str, body: Shelve) -> AlertObject:
 @part.post("/alerts/<alert>/unshelve", AlertObject, "Put an alert back", body=Nothing)
 def unshelve(alert: str, body: Nothing) -> AlertObject:
     """Put it back before its time."""
-
-    def put_back(row: Alert) -> None:
-        state = row.state(site_now())
-        if "unshelve" not in ACTIONS[state]:
-            raise Refusal(reason("alert.no_such_step", action="unshelve", state=state))
-        row.unshelve(**_act())
-
-    return _do(alert, "unshelve", put_back)
+    return _do(alert, "unshelve", lambda row: row.unshelve(**_act()))
 
 
 @part.post("/alerts/<alert>/dismiss", AlertObject, "Label an active alert false", body=Dismiss)
