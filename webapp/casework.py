@@ -52,9 +52,9 @@ def seen(row: Any, events: Sequence[Event]) -> str:
 
 
 def require_unchanged(row: Any) -> None:
-    """Refuse a form about an older version than there is. Raises Stale."""
+    """Refuse a form about an older version than there is, or about none. Raises Stale."""
     version = whole_number(request.form.get("version", "").partition("-")[0])
-    if version is not None and version != row.version:
+    if version != row.version:
         raise Stale(row.__tablename__, row.code, row.version)
 
 

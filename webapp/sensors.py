@@ -127,7 +127,7 @@ def _begin(site: str, code: str) -> Sensor:
     begin_write()
     sensor, _ = find_sensor(site, code)
     seen = whole_number(request.form.get("version", ""))
-    if seen is not None and seen != sensor.version:
+    if seen != sensor.version:
         raise Stale("sensor", sensor.code, sensor.version)
     if not g.actor.has_role(*KEEPERS, site_id=sensor.site_id):
         raise Forbidden(reason("workflow.role_needed", roles=list(KEEPERS)))

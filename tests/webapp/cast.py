@@ -48,8 +48,20 @@ class Browser:
         return token_in((page if page.status_code == 200 else self.client.get("/profile")).text)
 
     def post(self, path: str, data: dict[str, Any] | None = None, **options: Any) -> TestResponse:
-        """Send a form."""
-        return self.client.post(path, data={"csrf": self.token(), **(data or {})}, **options)
+        """Send a form, with the version of the thing that its page shows."""
+        said = {"csrf": self.token(), **(data or {})}
+        if "version" not in said:
+            said |= self._version(path)
+        return self.client.post(path, data=said, **options)
+
+    def _version(self, path: str) -> dict[str, str]:
+        """Return the version that a person who sends this form has seen, where there is one."""
+        for page in (path, path.rpartition("/")[0]):
+            html = self.client.get(page).text if page.count("/") > 1 else ""
+            found = re.search(r'name="version" value="([^"]+)"', html)
+            if found:
+                return {"version": found[1]}
+        return {}
 
 
 @dataclass

@@ -118,7 +118,8 @@ def test_the_buttons_are_the_models_steps(world):
 
     duty.post(f"{path}/step", {"action": "verify"})
     duty.post(f"{path}/step", {"action": "respond"})
-    wrong = duty.post(f"{path}/step", {"action": "verify"})
+    now = world.reading(Incident, incident.id)
+    wrong = duty.post(f"{path}/step", {"action": "verify", "version": now.version})
 
     assert world.reading(Incident, incident.id).state == "responding"
     assert wrong.status_code == 409

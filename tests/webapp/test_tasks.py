@@ -257,4 +257,4 @@ def test_a_permit_names_people_and_can_be_closed_out(yard):
     assert issued.status_code == 303 and "Luo" in page and "active" in page
     assert without_end.status_code == 422 and "Mei" in without_end.text
     assert manager.post(f"{issued.location}/step", {"action": "close_out"}).status_code == 303
-    assert manager.post(f"{issued.location}/step", {"action": "close_out"}).status_code == 409
+    assert manager.post(f"{issued.location}/step", {"action": "close_out"}).status_code == 412
