@@ -14,6 +14,7 @@ from models.inputs import filled
 from models.paths import path_to
 from models.people import Actor
 from models.reading import SensorState
+from models.readings import DELAYED_AFTER_MS
 from models.reasons import reason
 from models.scaffold import Scaffold
 from models.sensor import Sensor
@@ -26,8 +27,7 @@ SECOND_SIGNATURE = "gate.second_signature"
 BAD = 4  # quality flags from here on are no evidence of anything
 # A gauge that fell before anybody closed the zone belongs to the same event.
 RETIRED_BEFORE = timedelta(days=7)
-# What is older on arrival was delayed, not measured now (design §3.6); then comes the tick.
-FRESH_MS, TICK_MS = 600_000, 60_000
+TICK_MS = 60_000
 # An alert of this weight tells the signatories something that they did not know.
 SERIOUS = ("high", "critical")
 
@@ -136,7 +136,7 @@ def _silent_since_ms(sensor: Sensor, state: SensorState, now: datetime) -> int |
     if state.silent_since_ms is not None or state.heard_ms is None:
         return state.silent_since_ms
     last_ms = state.heard_ms if state.at_ms is None else min(state.heard_ms, state.at_ms)
-    allowed_ms = max(3 * sensor.interval_s * 1000, FRESH_MS) + TICK_MS
+    allowed_ms = max(3 * sensor.interval_s * 1000, DELAYED_AFTER_MS) + TICK_MS
     return last_ms if to_ms(now) - last_ms >= allowed_ms else None
 
 

@@ -29,6 +29,9 @@ class Point(NamedTuple):
     raw: float | None
 
 
+DELAYED_AFTER_MS = 600_000  # design §3.6: over three intervals, at least ten minutes
+
+
 @dataclass(frozen=True, slots=True)
 class Latest:
     """What a sensor said last, and whether it is still speaking."""
@@ -45,7 +48,12 @@ class Latest:
             return "never"
         if self.silent_since_ms is not None:
             return "unknown"
-        return "stale" if now_ms - self.heard_ms > 2 * interval_s * 1000 else "fresh"
+        interval_ms = interval_s * 1000
+        told_ms = self.heard_ms if self.at_ms is None else self.at_ms
+        late = now_ms - self.heard_ms > 2 * interval_ms
+        # One that speaks but only tells of long ago says nothing of now.
+        old = now_ms - told_ms > max(3 * interval_ms, DELAYED_AFTER_MS)
+        return "stale" if late or old else "fresh"
 
 
 NEVER = Latest(None, None, None, None, None)

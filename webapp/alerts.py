@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import ColumnElement, case, literal, or_, select, tuple_
 from sqlalchemy.orm import joinedload
 
-from models.alert import LABELS, SEVERITIES, Alert
+from models.alert import LABELS, SEVERITIES, Alert, rank
 from models.alert_rights import buttons, require
 from models.clock import machine_now
 from models.desk_facts import rule_names
@@ -52,15 +52,19 @@ def index() -> str:
         found = found.where(Alert.severity == severity)
     if site is not None:
         found = found.where(Alert.site_id == site.id)
+    weight = _weight(state)
     start = cursor()
     if start is not None:
-        found = found.where(tuple_(Alert.raised_at, Alert.code) < tuple_(start[0], start[1]))
+        at, last = start
+        heavier = session.scalar(select(weight).where(Alert.code == last)) or 0
+        here = tuple_(weight, Alert.risen_at, Alert.code)
+        found = found.where(here < tuple_(literal(heavier), at, last))
     rows = session.scalars(
         found.options(*_places())
-        .order_by(Alert.raised_at.desc(), Alert.code.desc())
+        .order_by(weight.desc(), Alert.risen_at.desc(), Alert.code.desc())
         .limit(PER_PAGE + 1)
     ).all()
-    shown, following = next_page(rows, lambda one: f"{iso(one.raised_at)}~{one.code}")
+    shown, following = next_page(rows, lambda one: f"{iso(one.risen_at)}~{one.code}")
     rules, names = rule_names(session, shown), names_of(one.assignee_id for one in shown)
     return render_template(
         "alerts/index.html",
@@ -82,6 +86,13 @@ def index() -> str:
         sites=sites,
         states=STATES,
     )
+
+
+def _weight(state: str) -> ColumnElement[int]:
+    """Return what a list begins with: what stands, worst first; what is over, by time alone."""
+    if state not in ("live", "unacknowledged", "shelved"):
+        return literal(0)
+    return case({severity: rank(severity) for severity in SEVERITIES}, value=Alert.severity)
 
 
 def _of_state(state: str, now: object) -> list:
@@ -138,7 +149,7 @@ def _begin(key: str, action: str) -> Alert:
     alert = find_alert(key)
     require(alert, action, g.actor)
     seen = whole_number(request.form.get("version", ""))
-    if seen is not None and seen != alert.version:
+    if seen != alert.version:
         raise Stale("alert", alert.code, alert.version)
     return alert
 

@@ -113,6 +113,8 @@ class _Formatter(string.Formatter):
         if isinstance(value, list | tuple):
             joiner = "、" if self.reader.language == "zh" else ", "
             return joiner.join(self.format_field(one, format_spec) for one in value)
+        if format_spec == "subject":
+            return _subject(str(value), self.reader)
         if format_spec:
             return number(value, format_spec, self.reader)
         return str(value)
@@ -129,6 +131,15 @@ class _Formatter(string.Formatter):
         if kind == "date":
             return format_date(local, pattern, locale=locale)
         return format_datetime(local, pattern + " HH:mm", locale=locale)
+
+
+def _subject(subject: str, reader: Reader) -> str:
+    """Say what an alert is about: `sensor:tianning/C-07` is sensor C-07 of its site."""
+    kind, _, place = subject.partition(":")
+    code = f"subject.{kind}"
+    if code not in catalogue(reader.language):
+        return subject
+    return phrase(code, reader, code=place.rpartition("/")[2])
 
 
 def number(value: float, kind: str, reader: Reader) -> str:

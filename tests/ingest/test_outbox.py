@@ -70,7 +70,7 @@ def test_an_email_speaks_the_language_of_its_reader(store: Store) -> None:
         outbox(store, smtp=server.port).turn()
 
     mail = next(mail for mail in server.mails if mail["To"] == "duty@temple.example")
-    assert mail["Subject"] == "[红色] 预警 花脊 · 天宁寺"
+    assert mail["Subject"] == "[红色] 告警 花脊 · 天宁寺"
     assert "测得时间：2022年3月21日 13:15" in mail.get_body().get_content()  # type: ignore[union-attr]
 
 

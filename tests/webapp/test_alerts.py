@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import delete
@@ -300,3 +301,29 @@ def test_the_series_has_an_etag_and_is_for_those_who_see_the_sensor(world):
         "/series/tianning/C-01.json?since=yesterday", headers={"Accept": "application/json"}
     )
     assert bad.status_code == 422
+
+
+def test_what_stands_is_listed_worst_first_page_by_page(world, monkeypatch):
+    monkeypatch.setattr("webapp.alerts.PER_PAGE", 2)
+    monkeypatch.setattr("webapp.listing.next_page.__defaults__", (2,))
+    ages = {"low": 1, "critical": 30, "medium": 2, "high": 20}
+    for severity, minutes in ages.items():
+        world.raise_alert(severity, rule=f"X-{severity}", at=NOW - timedelta(minutes=minutes))
+    duty, path, seen = world.cast.signed_in("duty"), "/alerts/", []
+
+    for _ in range(2):
+        page = duty.get(path).text
+        seen += re.findall(r'href="/alerts/X-(\w+)-tianning-C-01-1"', page)
+        following = re.search(r'href="(/alerts/\?[^"]*before=[^"]+)"', page)
+        path = unescape(following[1]) if following else path
+
+    assert list(dict.fromkeys(seen)) == ["critical", "high", "medium", "low"]
+
+
+def test_a_form_that_names_no_version_is_refused(world):
+    code = world.raise_alert()
+
+    answer = world.cast.signed_in("duty").post(f"/alerts/{code}/acknowledge", {"version": ""})
+
+    assert answer.status_code == 412
+    assert "acknowledge" not in actions_of(world, code)

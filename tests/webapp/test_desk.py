@@ -93,6 +93,16 @@ def test_a_silent_sensor_is_counted_as_unknown_and_its_site_is_not_normal(world)
     assert "lv-unknown" in tile[: tile.index("</a>")]
 
 
+def test_a_sensor_that_is_late_or_tells_only_of_long_ago_is_not_among_those_with_data(world):
+    with world.writing() as session:
+        state = session.get_one(SensorState, world.sensor(session).key)
+        state.at_ms -= 6 * 3_600_000  # it speaks, but its clock is wrong
+
+    page = desk(world)
+
+    assert "1个传感器数据过时" in page and "全部有数据" not in page
+
+
 def test_rain_of_the_last_day_is_told_for_each_site(world):
     assert desk(world).count("20.0") >= 3
 
