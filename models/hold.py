@@ -17,6 +17,7 @@ from models.reasons import Reason, reason
 from models.registry import Site
 from models.scaffold import STANDING, Scaffold
 from models.sensor import Sensor
+from models.stoppage import stop_work
 from models.task import Task
 from models.times import from_ms, iso
 
@@ -139,11 +140,7 @@ def _hold(
     )
     scaffold.step("hold", by=by, now=now, why=why)
     scaffold.held = why.to_json()
-    for task in sorted(scaffold.tasks, key=lambda one: one.code):
-        if task.state == "in_progress":
-            task.hold(
-                reason("hold.task", scaffold=scaffold.code, name=scaffold.name), by=by, now=now
-            )
+    stop_work(scaffold, "weather", now=now, by=by)
     _tell_company(session, scaffold, occasion, why, now, by)
 
 

@@ -14,6 +14,7 @@ from models.people import Actor
 from models.reasons import Reason, reason
 from models.scaffold import INSPECT_EVERY, LOAD_CLASSES, Scaffold
 from models.signing import why_not_sign
+from models.stoppage import stop_work
 from models.times import iso
 from models.workflow import guards
 
@@ -28,6 +29,9 @@ ITEMS = (
     "further_action",
     "reporter",
 )
+
+# Steps after which nobody may be up there until it was looked at again.
+STOPPING = ("hold", "alter", "take_out_of_use")
 
 
 class Inspection(Noun, Base):
@@ -152,6 +156,7 @@ def fail(
     found = reason("scaffold.failed", inspection=kind, note=need_text("why", why))
     scaffold.step("fail", by=by, now=now, why=found)
     scaffold.held = found.to_json()
+    stop_work(scaffold, "other", now=now)
     return _write(scaffold, kind, "failed", items, by=by, now=now)
 
 
@@ -159,6 +164,8 @@ def move(scaffold: Scaffold, action: str, *, by: Actor, now: datetime, note: str
     """Take a step that needs no form: begin erecting, alter, out of use, dismantle, strike."""
     note = need_text("note", note) if action in ("alter", "take_out_of_use") else note.strip()
     scaffold.step(action, by=by, now=now, why=reason("scaffold.moved", note=note))
+    if action in STOPPING:
+        stop_work(scaffold, "other", now=now)
     if action == "strike":
         scaffold.struck_at, scaffold.held = now, None
 

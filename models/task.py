@@ -157,10 +157,10 @@ class Task(Workflow, Noun, Base):
         self.paused_why = "other" if action == "pause" else None
         self._stamp(action, by, now, before)
 
-    def hold(self, why: Reason, *, by: Actor, now: datetime) -> None:
-        """Stop it because of the weather; only Ridgewatch itself does so."""
+    def hold(self, why: Reason, cause: str, *, by: Actor, now: datetime) -> None:
+        """Stop it because its scaffold turned red; only Ridgewatch itself does so."""
         self.step("hold", by=by, now=now, why=why)
-        self.paused_why = "weather"
+        self.paused_why = cause
 
     def stop_hidden_defect(
         self,

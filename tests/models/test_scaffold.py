@@ -6,6 +6,7 @@ import pytest
 
 from models.errors import BadInput, Forbidden, Refusal
 from models.inspection import fail, hand_over, inspect, kind_due, move, sign_erected
+from models.reasons import Reason
 from models.scaffold import SCAFFOLD, Scaffold, ScaffoldFacts, tag_of
 from models.workflow import actions_from
 from tests.models.house import ITEMS, NOW, House, after, says
@@ -162,3 +163,25 @@ def test_a_token_signs_no_inspection(house: House) -> None:
     assert steps["inspect"] is None
     with pytest.raises(Forbidden):
         inspect(scaffold, ITEMS, by=house.token, now=NOW)
+
+
+@pytest.mark.parametrize("turn", ["fail", "hold", "alter", "take_out_of_use"])
+def test_a_scaffold_that_turns_red_stops_the_work_on_it(house: House, turn: str) -> None:
+    scaffold = standing(house)
+    running, waiting = (house.task(scaffold.project, scaffold=scaffold) for _ in range(2))
+    for task in (running, waiting):
+        task.move("permit", by=house.manager, now=NOW)
+    running.move("start", by=house.foreman, now=NOW)
+
+    if turn == "fail":
+        fail(scaffold, ITEMS, why="a tie is loose", by=house.supervisor, now=after(hours=1))
+    else:
+        move(scaffold, turn, note="seen", by=house.supervisor, now=after(hours=1))
+
+    assert (running.state, running.paused_why, waiting.state) == ("paused", "other", "permit_ok")
+    assert any(
+        scaffold.code in said for said in says(Reason.from_json(house.events(running)[-1].reason))
+    )
+    with pytest.raises(Refusal) as red:
+        running.move("resume", by=house.foreman, now=after(hours=2))
+    assert red.value.reason.code == "task.scaffold_not_green"
