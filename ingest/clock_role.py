@@ -97,7 +97,7 @@ class Clock:
         }
         self._outbox = Outbox(self.store, channels, self.settings.public_url)
         self._turn = Turn()
-        self._watch = watching.Watch(("ingest",))
+        self._watch = watching.Watch(("ingest", "work"))
         self._story = Story(modes=("running",))  # a led clock is steered by who leads it
 
     def turn(self) -> None:
@@ -154,7 +154,7 @@ class Clock:
             continue
 
     def watch(self) -> None:
-        """See whether the ingester lives."""
+        """See whether the ingester and the worker live."""
         with self.store.reading() as session:
             dead = self._watch.look(session)
             roles = watching.untold(session, self._watch.roles, dead)
@@ -163,7 +163,7 @@ class Clock:
         if roles:
             with self.store.writing() as session:
                 watching.tell(session, roles, dead, site_now(session))
-        if dead:
+        if "ingest" in dead:
             self.store.checkpoint()  # else the ingester does
 
     def tidy(self) -> None:

@@ -21,6 +21,8 @@ from models.reasons import Reason, reason
 from models.times import iso
 
 SYSTEM = machine("clock")
+# Without these nobody is warned; without a worker papers and imports wait, and are not lost.
+SEVERITY_OF = {"ingest": "critical", "clock": "critical", "work": "high"}
 RULE, SESSION_RULE, VERSION = "SYSTEM", "SYSTEM-SESSION", 1
 
 
@@ -94,7 +96,7 @@ def _raise(session: Session, live: Alert | None, role: str, now: datetime) -> No
     beat = session.get(Heartbeat, role)
     since = beat.beat_at if beat is not None else machine_now()
     why = reason(f"system.{role}_dead", since=iso(since.replace(microsecond=0)))
-    verdict = _verdict(RULE, "raised", "critical", why, now)
+    verdict = _verdict(RULE, "raised", SEVERITY_OF[role], why, now)
     alert, pages = take(session, live, _subject(role), verdict, now, SYSTEM)
     if role == "ingest":
         _nothing_is_known(session, now)
@@ -108,7 +110,7 @@ def _clear(session: Session, live: Alert, role: str, now: datetime) -> None:
         session,
         live,
         _subject(role),
-        _verdict(RULE, "cleared", "critical", why, now),
+        _verdict(RULE, "cleared", SEVERITY_OF[role], why, now),
         now,
         SYSTEM,
     )

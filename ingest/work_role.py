@@ -65,6 +65,8 @@ class Work:
     store: Store
     handlers: Mapping[str, Handler]
     holder: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    role: str | None = None  # whose heartbeat goes on while a long job is done
+    beats_every_s: float = BEATS_EVERY_S
 
     def turn(self) -> bool:
         """Do one job; false where none waits."""
@@ -121,8 +123,14 @@ class Work:
 
     def _keep(self, task: Task, over: Event) -> None:
         """Hold the lease while the handler computes: its silence is not its death."""
-        while not over.wait(HOLDS_EVERY_S):
+        held_s = monotonic()
+        while not over.wait(self.beats_every_s):
             with self.store.writing() as session:
+                if self.role is not None:
+                    beat(session, self.role, pid=os.getpid())
+                if monotonic() - held_s < HOLDS_EVERY_S:
+                    continue
+                held_s = monotonic()
                 job = session.get(Job, task.id)
                 if job is not None and job.holder == self.holder and job.state == "running":
                     job.report(job.progress, machine_now())
@@ -130,7 +138,7 @@ class Work:
 
 def run(store: Store, handlers: Mapping[str, Handler], stop: Event, role: str = "work") -> None:
     """Do jobs until told to stop; the one under way is ended first."""
-    work = Work(store, handlers)
+    work = Work(store, handlers, role=role)
     log.info("role=%s kinds=%s", role, ",".join(sorted(handlers)))
     beaten_s = -BEATS_EVERY_S
     while not stop.is_set():

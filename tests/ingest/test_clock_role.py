@@ -406,3 +406,16 @@ def test_what_nobody_claims_is_kept_for_thirty_days_and_readings_for_ever(
     assert len(session.scalars(select(WaitingReading)).all()) == 1
     assert len(session.scalars(select(Quarantined)).all()) == 1
     assert len(session.scalars(select(Reading)).all()) == 2
+
+
+def test_a_dead_worker_is_one_alert_and_leaves_the_sensors_alone(session: Session) -> None:
+    a_person(session)
+    session.add(SensorState(sensor=1, heard_ms=to_ms(NOW), at_ms=to_ms(NOW), value=1.0, quality=1))
+    session.flush()
+
+    watching.tell(session, ["work"], {"work"}, NOW)
+    watching.tell(session, ["work"], set(), NOW)
+
+    (alert,) = session.scalars(select(Alert).where(Alert.rule_code == "SYSTEM"))
+    assert (alert.subject, alert.severity, alert.active) == ("system:work", "high", False)
+    assert session.scalars(select(SensorState.silent_since_ms)).all() == [None]

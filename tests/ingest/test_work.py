@@ -15,6 +15,7 @@ from ingest.pipeline import Pipeline
 from ingest.work_role import Task, Work
 from models.claim import claim, decode_again
 from models.errors import Missing, Refusal
+from models.heartbeat import Heartbeat
 from models.job import MOST_TRIES, Job, ask, take_job
 from models.people import machine
 from models.reading import Channel, Quarantined, Reading, Rollup, WaitingReading
@@ -23,6 +24,7 @@ from models.registry_file.load import load
 from models.sensor import Sensor
 from models.store import Store
 from models.times import to_ms
+from tests.harness.processes import wait_until
 from tests.ingest.house import NOW, registry
 
 SYSTEM = machine("system")
@@ -280,3 +282,22 @@ def test_a_refused_message_is_read_again_and_stays_if_it_is_no_better(store: Sto
     with store.reading() as session:
         tried = session.scalars(select(Quarantined.decoded_again_at)).all()
         assert None not in tried
+
+
+def test_a_long_job_is_no_dead_worker(store: Store) -> None:
+    a_job(store, "slow")
+    beaten: list[datetime | None] = []
+
+    def slow(task: Task) -> Mapping[str, Any]:
+        def beats() -> bool:
+            with store.reading() as session:
+                row = session.get(Heartbeat, "work")
+                beaten.append(row.beat_at if row else None)
+            return len(set(beaten)) > 2
+
+        wait_until(beats, "heartbeats during the job")
+        return {}
+
+    Work(store, {"slow": slow}, role="work", beats_every_s=0.01).turn()
+
+    assert len(set(beaten)) > 2
