@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, select, text, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -16,6 +16,9 @@ from models.reasons import Reason, reason
 from models.registry import Element, Site, Zone
 from models.sensor import Sensor
 from models.times import iso
+
+if TYPE_CHECKING:
+    from models.closure import Closure
 
 SEVERITIES = ("low", "medium", "high", "critical")
 LABELS = ("real", "false", "test", "work_on_site", "unknown")
@@ -104,6 +107,7 @@ class Alert(Noun, Base):
     zone: Mapped[Zone | None] = relationship()
     sensor: Mapped[Sensor | None] = relationship()
     element: Mapped[Element | None] = relationship()
+    closures: Mapped[list["Closure"]] = relationship(back_populates="alert")
 
     @classmethod
     def visible_to(cls, actor: Actor) -> ColumnElement[bool]:

@@ -141,7 +141,7 @@ class Closure(Workflow, Noun, Base):
     superseded_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("closure.id"))
     site: Mapped[Site] = relationship()
     zone: Mapped[Zone] = relationship()
-    alert: Mapped[Alert | None] = relationship()
+    alert: Mapped[Alert | None] = relationship(back_populates="closures")
     incident: Mapped[Incident | None] = relationship(back_populates="closures")
     amendments: Mapped[list["Amendment"]] = relationship(
         back_populates="closure", order_by="Amendment.number"

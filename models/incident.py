@@ -132,7 +132,10 @@ class Incident(Workflow, Noun, Base):
         record(self, "rename", by=by, now=now, why=self.heading)
 
     def link(self, alerts: Sequence[Alert], *, by: Actor, now: datetime) -> None:
-        """Take alerts into the case; the worst of them gives the severity."""
+        """Take alerts into the case; the worst of them gives the severity.
+
+        What was shut for one of them before anybody opened the case belongs to it as well.
+        """
         for alert in alerts:
             if alert.site_id not in (None, self.site_id):
                 raise Refusal(reason("incident.other_site", alert=alert.code))
@@ -143,6 +146,11 @@ class Incident(Workflow, Noun, Base):
                 self.severity = alert.severity
             record(self, "link", by=by, now=now, why=reason("incident.linked", alert=alert.code))
             record(alert, "link", by=by, now=now, why=reason("alert.linked", incident=self.code))
+            for closure in alert.closures:
+                if closure.in_force and closure.incident is None:
+                    closure.incident = self
+                    why = reason("incident.closure_linked", closure=closure.code)
+                    record(self, "link", by=by, now=now, why=why)
 
 
 @guards(Incident, "dismiss")
@@ -226,8 +234,15 @@ def open_incidents(session: Session, site_id: uuid.UUID) -> list[Incident]:
 def _title(site: Site, worst: Alert | None, title: Mapping[str, str] | None) -> Reason:
     if filled(title):
         return reason("incident.titled", title=dict(title or {}))
-    code = "incident.from_alert" if worst else "incident.from_report"
-    return reason(code, site=site.name, alert=worst.code if worst else "")
+    if worst is None:
+        return reason("incident.from_report", site=site.name)
+    place = worst.element or worst.zone
+    return reason(
+        "incident.from_alert",
+        site=site.name,
+        place=place.name if place else worst.code,
+        severity=worst.severity,
+    )
 
 
 def _checked(

@@ -18,6 +18,7 @@ from webapp.db import site_now
 from webapp.reader import current_reader
 
 NBSP = "\N{NO-BREAK SPACE}"
+JUST_NOW = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,11 @@ def full_moment(moment: datetime | int) -> str:
 def ago(moment: datetime | int) -> str:
     """6分钟前, in 2 hours; seen from the site's now."""
     then = from_ms(moment) if isinstance(moment, int) else moment
+    length = then - site_now()
+    if abs(length) < JUST_NOW:
+        return t("shell.just_now")
     return format_timedelta(
-        then - site_now(), add_direction=True, locale=current_reader().locale, threshold=1.2
+        length, add_direction=True, locale=current_reader().locale, threshold=1.2
     )
 
 

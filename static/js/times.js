@@ -17,6 +17,7 @@ export function siteNow() {
 
 export function relative(at) {
   const seconds = (at - siteNow()) / 1000;
+  if (Math.abs(seconds) < 10) return language === 'zh' ? '刚刚' : 'just now';
   const [unit, size] = UNITS.find(([, s]) => Math.abs(seconds) >= s * 1.2) ?? ['second', 1];
   return words.format(Math.round(seconds / size), unit);
 }

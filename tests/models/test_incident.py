@@ -78,6 +78,19 @@ def test_alerts_of_one_storm_are_one_incident(house: House) -> None:
     assert open_or_join(house.session, [later], by=house.duty, now=after(hours=3)) is incident
 
 
+def test_what_was_shut_for_an_alert_belongs_to_its_incident(house: House) -> None:
+    alert = house.alert(house.sensor("C-07"))
+    closure = close_zone(house.session, house.zone, by=house.duty, now=NOW, alert=alert)
+
+    incident = open_or_join(house.session, [alert], by=house.duty, now=after(minutes=5))
+
+    assert closure.incident is incident
+    with pytest.raises(Refusal):  # a false alarm has nothing shut
+        incident.move("dismiss", note="birds", by=house.duty, now=after(minutes=6))
+    zh, en = says(incident.heading)
+    assert (zh, en) == ("天宁寺花脊：橙色告警", "Tianning Temple, decorated ridge: Orange alert")
+
+
 def test_three_days_after_the_rain_a_new_alert_is_no_part_of_the_storm(house: House) -> None:
     house.rain(after(hours=-10), after(hours=-1), h24=30.0)
     open_or_join(house.session, [house.alert(house.sensor("C-01"))], by=house.duty, now=NOW)
