@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -10,12 +11,15 @@ from sqlalchemy.orm import Session
 
 from ingest.judging import Found
 from models.alert import Alert, Condition, Subject, Verdict, learn_late, rank, take
+from models.closing import is_shut
 from models.paging import page
 from models.people import machine
 from models.reasons import Reason, reason
+from models.sensor import Sensor
 from models.times import from_ms, iso
 
 RULE = machine("rule")
+SILENT_WHERE_SHUT = "high"
 
 
 def write(session: Session, found: Sequence[Found], now: datetime) -> None:
@@ -29,7 +33,8 @@ def write(session: Session, found: Sequence[Found], now: datetime) -> None:
             _write_condition(session, one, at)
             continue
         key = (one.rule.code, one.subject.text)
-        alert, pages = take(session, live.get(key), one.subject, _verdict(one), at, RULE)
+        verdict = _weighed(session, one)
+        alert, pages = take(session, live.get(key), one.subject, verdict, at, RULE)
         if alert is not None and alert.live:
             live[key] = alert
         else:
@@ -102,6 +107,19 @@ def _of_that_time(session: Session, one: Found) -> list[Alert]:
         for row in rows
         if row.live or (row.observed_at <= at and (row.cleared_at is None or row.cleared_at >= at))
     ]
+
+
+def _weighed(session: Session, one: Found) -> Verdict:
+    """Return the verdict; silence weighs more where the stone is known to move (domain §5.5)."""
+    verdict = _verdict(one)
+    if one.rule.kind != "silence" or verdict.to != "raised":
+        return verdict
+    if rank(verdict.severity) >= rank(SILENT_WHERE_SHUT):
+        return verdict
+    sensor = session.get(Sensor, one.subject.sensor_id) if one.subject.sensor_id else None
+    if sensor is None or not is_shut(session, sensor):
+        return verdict
+    return replace(verdict, severity=SILENT_WHERE_SHUT)
 
 
 def _verdict(one: Found) -> Verdict:

@@ -5,10 +5,11 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.alert import Alert
-from models.closure import COUNTERSIGN_WITHIN, REVIEW_WITHIN, Closure, closure_in_force
+from models.closure import COUNTERSIGN_WITHIN, IN_FORCE, REVIEW_WITHIN, Closure, closure_in_force
 from models.codes import next_code
 from models.errors import Blocker, Refusal
 from models.event import record
@@ -17,6 +18,7 @@ from models.people import Actor, Organisation
 from models.reasons import Reason, reason
 from models.registry import Building, Element, Site, Zone
 from models.rights import require_right
+from models.sensor import Sensor
 from models.times import iso
 from models.zoning import proposed_radius_m, zone_of_building, zone_scope, zones_with
 
@@ -74,6 +76,14 @@ def close_building(
     """Shut a whole building; one without zones is one zone."""
     require_right("closure", by, building.site_id)  # before a zone is made for it
     return close_zone(session, zone_of_building(session, building), by=by, now=now, alert=alert)
+
+
+def is_shut(session: Session, sensor: Sensor) -> bool:
+    """Whether a sensor stands in, or serves, a zone that is shut."""
+    mine = select(Closure).where(Closure.site_id == sensor.site_id, Closure.state.in_(IN_FORCE))
+    return any(
+        zone_scope(session, closure.zone).covers_sensor(sensor) for closure in session.scalars(mine)
+    )
 
 
 def place_to_close(session: Session, alert: Alert) -> Zone | Building | None:

@@ -220,7 +220,7 @@ def _outdated_signatures(session: Session, closure: Closure, scope: Scope) -> It
     )
     whole = newer.order_by(Alert.risen_at, Alert.code).options(joinedload(Alert.sensor))
     for alert in session.scalars(whole):
-        if _concerns(scope, alert):
+        if not _is_silence(alert) and _concerns(scope, alert):
             why = reason(
                 "gate.signed_before_alert",
                 alert=alert.code,
@@ -228,6 +228,10 @@ def _outdated_signatures(session: Session, closure: Closure, scope: Scope) -> It
                 at=iso(alert.risen_at),
             )
             yield Blocker(why, path_to(closure, "signatures"))
+
+
+def _is_silence(alert: Alert) -> bool:
+    return str(alert.reason.get("code", "")).startswith("silence.")
 
 
 def _covers(scope: Scope, thing: Task | Finding) -> bool:

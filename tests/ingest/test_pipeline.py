@@ -9,10 +9,12 @@ from sqlalchemy import func, select
 from ingest.message import Message
 from ingest.pipeline import Pipeline
 from models.alert import Alert, Condition
+from models.closing import close_building
 from models.notice import Notice
-from models.people import Actor, machine
+from models.people import Actor, Grant, machine
 from models.reading import DAY_S, HOUR_S, Channel, Quarantined, RainEpisode, Rollup, WaitingReading
 from models.readings import bars, latest, raw
+from models.registry import Building
 from models.retirement import retire_sensor
 from models.sensor import Sensor
 from models.store import Store
@@ -362,3 +364,20 @@ def test_an_out_of_order_reading_tells_more_than_an_alert_that_is_over(house: Ho
     first, second = house.alerts()
     assert (first.severity, first.live) == ("medium", False)
     assert (second.peak, second.late, second.live) == ("high", True, True)
+
+
+def test_silence_in_a_zone_that_is_shut_is_grave_and_pages(house: House) -> None:
+    house.feed(crack(0.5))
+    with house.store.writing() as session:
+        hall = session.scalars(select(Building)).one()
+        officer = Actor("person", grants=(Grant(hall.site.organisation_id, "duty"),))
+        close_building(session, hall, by=officer, now=NOW)
+
+    house.tick(NOW + 46 * MINUTE)
+
+    (silent,) = house.alerts()
+    assert (silent.rule_code, silent.severity) == ("Q1", "high")
+    house.feed(crack(0.5, NOW + HOUR), crack(0.5, NOW + HOUR + 15 * MINUTE))
+    assert [one.active for one in house.alerts()] == [False]
+    with house.store.reading() as session:
+        assert [one.severity for one in session.scalars(select(Notice))] == ["high"]
