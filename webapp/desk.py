@@ -89,6 +89,8 @@ def sentence_of(desk: Desk) -> str:
             if any(one.severity == severity for one in waiting)
         ]
         return t("desk.waiting", what=counts, n=len(waiting))
+    if not desk.seen:
+        return t("desk.no_sensors")
     if not desk.freshness.is_fresh:
         return t("desk.blind")
     if desk.alerts:

@@ -64,6 +64,7 @@ def registry() -> dict[str, Any]:
         "name": {"zh": "无忧桥（虚构）", "en": "Wuyou Bridge (invented)"},
         "protection_level": "municipal",
         "timezone": "Asia/Shanghai",
+        "phone": "0572-5550-0100",
         "location": {"lat": 30.5, "lon": 119.5},
         "sensors": [
             {

@@ -67,6 +67,7 @@ def registry() -> dict[str, Any]:
         "name": {"zh": "拾梦塔（虚构）", "en": "Shimeng Pagoda (invented)"},
         "protection_level": "provincial",
         "timezone": "Asia/Shanghai",
+        "phone": "0513-5550-0200",
         "location": {"lat": 31.5, "lon": 119.5},
         "sensors": [
             {

@@ -124,6 +124,7 @@ def registry(every_s: int | None = None) -> dict[str, Any]:
         "name": {"zh": "天宁寺", "en": "Tianning Temple"},
         "protection_level": "national",
         "timezone": "Asia/Shanghai",
+        "phone": "0513-5550-0100",
         "location": {"lat": 32.01, "lon": 120.86},
         "sensors": [
             {
