@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ingest import escalation, reminders
+from models.clock import TICK
 from models.event import Event
+
+log = logging.getLogger(__name__)
+
+Part = Callable[[Session, datetime], datetime | None]
 
 _NEWEST = f"SELECT max(number) FROM {Event.__tablename__}"
 
 
-def turn(session: Session, now: datetime) -> datetime | None:
+PARTS: tuple[Part, ...] = (escalation.unshelve, escalation.escalate, reminders.remind)
+
+
+def turn(session: Session, now: datetime, parts: Sequence[Part] = PARTS) -> datetime | None:
     """Do all that is due at a site instant; return when something will be next, if ever.
 
     What is due is read from the database and nothing else, so a missed, late or doubled turn
     changes nothing. The caller commits.
     """
-    nexts = [
-        escalation.unshelve(session, now),
-        escalation.escalate(session, now),
-        reminders.remind(session, now),
-    ]
+    nexts = [_apart(part, session, now) for part in parts]
     return min((at for at in nexts if at is not None), default=None)
+
+
+def _apart(part: Part, session: Session, now: datetime) -> datetime | None:
+    """Do one part; a fault in it must not keep an alert from those whom another part tells."""
+    try:
+        with session.begin_nested():
+            return part(session, now)
+    except DBAPIError:
+        raise  # what has happened to the database has happened to all
+    except Exception:
+        log.exception("clock=%s failed=1", part.__name__)
+        return now + TICK
 
 
 @dataclass

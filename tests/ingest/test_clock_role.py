@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ingest import housekeeping, watching
+from ingest import escalation, housekeeping, watching
 from ingest.clock_role import Clock
 from ingest.falling_due import Turn, turn
 from ingest.resuming import resume_clock
@@ -419,3 +419,20 @@ def test_a_dead_worker_is_one_alert_and_leaves_the_sensors_alone(session: Sessio
     (alert,) = session.scalars(select(Alert).where(Alert.rule_code == "SYSTEM"))
     assert (alert.subject, alert.severity, alert.active) == ("system:work", "high", False)
     assert session.scalars(select(SensorState.silent_since_ms)).all() == [None]
+
+
+def test_a_part_that_fails_keeps_no_alert_from_the_next_in_line(session: Session) -> None:
+    """One row that can't be said must not stop escalation, nor leave half of what it began."""
+    alert = paged(session)
+
+    def broken(session: Session, now: datetime) -> datetime | None:
+        alert.severity = "low"
+        session.flush()
+        raise KeyError("no such word")
+
+    for minute in range(1, 17):
+        next_at = turn(session, NOW + minute * MINUTE, (broken, escalation.escalate))
+
+    assert told(session, "escalation")
+    assert alert.severity == "critical"
+    assert next_at == NOW + 17 * MINUTE
