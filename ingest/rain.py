@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from ingest.bindings import SensorFacts
 from ingest.judging import Judges
 from ingest.storing import Row, upsert
-from models.hold import hold_for_rain, hold_for_unknown_weather
+from models.hold import has_standing_scaffold, hold_for_rain, hold_for_unknown_weather
 from models.reading import RainEpisode, ZoneState
 from models.registry import Site
 from models.rules.episode import HOURS_OF_GREATEST, Episode, Spell
 from models.rules.rain import Gauge
+from models.times import from_ms
 
 BELIEVABLE = 3
 SPELL = "$rain"  # the name under which a site's spell lies among the packed states
@@ -30,7 +31,6 @@ class RainMemory:
     def __init__(self) -> None:
         self.gauges: dict[int, Gauge] = {}
         self.spells: dict[uuid.UUID, Spell] = {}
-        self.unknown: set[uuid.UUID] = set()
         self._touched: set[tuple[str, str]] = set()
         self._loaded = False
 
@@ -85,17 +85,17 @@ def follow(
             changed = spell.on_heard(row.judged_ms)
             if credit is not None:
                 changed = [*changed, *spell.on_credit(facts.code, credit)]
+            # A watermark may still have to move the clock: a hold comes after what shows it.
+            at = max(now, from_ms(row.judged_ms))
             for episode in changed:
-                _write(session, site_id, episode, now)
+                _write(session, site_id, episode, at)
 
 
 def tick(session: Session, memory: RainMemory, judges: Judges, now: datetime) -> None:
     """Hold the works of a site none of whose gauges is heard: weather unknown holds too."""
     for site_id, heard in _sites_with_gauges(judges).items():
-        if heard:
-            memory.unknown.discard(site_id)
-        elif site_id not in memory.unknown:
-            memory.unknown.add(site_id)
+        # Asked every minute: a scaffold may be handed over while nobody knows the weather.
+        if not heard and has_standing_scaffold(session, site_id):
             hold_for_unknown_weather(session, session.get_one(Site, site_id), now)
 
 
