@@ -118,6 +118,8 @@ def _bar_first(actor: Actor, mine: list[tuple[str, str, int]]) -> list[tuple[str
 
 
 def _open_to(actor: Actor, endpoint: str) -> bool:
+    if endpoint == "desk.show" and not actor.has_role(*STAFF):
+        return False  # it only sends them on to their own first page
     policy = policy_of(current_app, endpoint)
     return policy is not None and policy.admits(actor, None)
 

@@ -141,6 +141,14 @@ def test_a_contractor_who_signs_in_lands_at_his_tasks(yard):
     assert "Nothing to do today" in answer.text
 
 
+def test_a_contractor_is_offered_no_desk_that_would_only_send_him_back(yard):
+    page = yard.browser(yard.house.foreman).get("/scaffolds").text
+
+    bar = page[page.index("<nav") : page.index("</nav>")]
+    assert "/tasks" in bar and "/scaffolds" in bar
+    assert 'href="/"' not in bar
+
+
 def test_rain_is_told_on_the_first_page_with_its_millimetres(yard):
     works_of_both(yard)
     with yard.working() as house:
