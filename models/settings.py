@@ -23,6 +23,7 @@ from models.settings_text import (
     mail_address_of,
     mail_server_of,
     port_of,
+    proxies_of,
     sqlite_url,
     web_address_of,
     yes_or_no_of,
@@ -49,6 +50,7 @@ NAMES = (
     "SMTP_URL",
     "MAIL_FROM",
     "WEBHOOK_PRIVATE",
+    "TRUSTED_PROXIES",
     "LANGUAGE",
 )
 T = TypeVar("T")
@@ -73,6 +75,7 @@ class Settings:
     smtp: Remote | None = None  # None: no e-mail
     mail_from: str = MAIL_FROM
     webhook_private: bool = False  # may a webhook's address be on a private network?
+    trusted_proxies: int = 0  # of our own, whose word about who asks is taken
 
     @property
     def broker_url(self) -> str | None:
@@ -125,6 +128,7 @@ def _read(cls: type[Settings], reader: "_Reader", *, demo: bool, secret_needed: 
         smtp=reader.optional("SMTP_URL", mail_server_of),
         mail_from=reader.get("MAIL_FROM", MAIL_FROM, mail_address_of),
         webhook_private=reader.get("WEBHOOK_PRIVATE", "no", yes_or_no_of),
+        trusted_proxies=reader.get("TRUSTED_PROXIES", "0", proxies_of),
     )
 
 

@@ -158,6 +158,13 @@ def port_of(text: str) -> int:
     return int(text)
 
 
+def proxies_of(text: str) -> int:
+    """Read how many proxies stand between the world and the pages: 0 to 9."""
+    if not (text.isascii() and text.isdigit() and len(text) == 1):
+        raise Wrong("settings.proxies_unreadable", value=text)
+    return int(text)
+
+
 def filters_of(text: str) -> tuple[str, ...]:
     """Read MQTT topic filters, separated by commas."""
     filters = tuple(part.strip() for part in text.split(",") if part.strip())

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models.clock import machine_now
 from models.settings import Settings
@@ -56,6 +57,11 @@ def create_app(settings: Settings, store: Store | None = None) -> Flask:
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     check_every_route(app)
+    if settings.trusted_proxies:
+        # Only the address: links are made of PUBLIC_URL, whatever a header says of the host.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0
+        )
     return app
 
 

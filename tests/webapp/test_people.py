@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -14,7 +15,9 @@ from models.event import history
 from models.passwords import is_password, why_not_password
 from models.people import Invitation, LoginAttempt, User, WebSession
 from models.signin import FREE_ATTEMPTS, digest
-from tests.webapp.cast import Browser, Cast, token_in
+from tests.webapp.cast import Browser, Cast, make_cast, token_in
+from tests.webapp.conftest import settings_for
+from webapp.app import create_app
 from webapp.sessions import COOKIE, DEVICE_COOKIE, IDLE_S, _sign
 
 PASSWORD = "the ridge in the rain"
@@ -381,3 +384,18 @@ def test_a_password_is_judged_by_how_hard_it_is_to_guess(password, code):
     why = why_not_password(password, email="ana@example.org")
 
     assert (why and why.code) == code
+
+
+@pytest.mark.parametrize(("proxies", "noted"), [(0, "127.0.0.1"), (1, "203.0.113.9")])
+def test_who_asks_is_what_our_own_proxy_says_and_nobody_elses_word(
+    sqlite_store, proxies, noted
+) -> None:
+    settings = replace(settings_for(sqlite_store), trusted_proxies=proxies)
+    browser = make_cast(create_app(settings, sqlite_store), sqlite_store).browser()
+    forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}  # the first is only a claim
+
+    browser.post("/login", {"email": "x@example.org", "password": "wrong"}, headers=forwarded)
+
+    with sqlite_store.reading() as session:
+        assert session.scalars(select(LoginAttempt.address)).all() == [noted]
+    assert browser.get("/metrics", headers=forwarded).status_code != 200
