@@ -86,7 +86,7 @@ def follow(
             if credit is not None:
                 changed = [*changed, *spell.on_credit(facts.code, credit)]
             # A watermark may still have to move the clock: a hold comes after what shows it.
-            at = max(now, from_ms(row.judged_ms))
+            at = max(now, from_ms(max(row.judged_ms, row.arrived_ms)))
             for episode in changed:
                 _write(session, site_id, episode, at)
 

@@ -39,9 +39,10 @@ def held(house: House) -> dict[str, datetime]:
 def test_a_hold_is_never_older_than_the_rain_that_shows_it(house: House) -> None:
     hand_over(house, "SC-1", NOW)
 
-    house.feed(rain(0.0), rain(16.0, NOW + HOUR), now=NOW)
+    late = NOW + HOUR + MINUTE
+    house.feed(rain(0.0), rain(16.0, NOW + HOUR, received=late), now=NOW)
 
-    assert held(house) == {"SC-1": NOW + HOUR}
+    assert held(house) == {"SC-1": late}
 
 
 def test_a_scaffold_handed_over_while_nobody_knows_the_weather_is_held_too(house: House) -> None:
