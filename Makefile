@@ -5,7 +5,7 @@ DATA_DIR ?= $(or $(RIDGEWATCH_DATA_DIR),$(CURDIR)/data)
 PORT ?= $(or $(RIDGEWATCH_PORT),8000)
 # Test processes side by side; each has its own databases, ports and folders.
 WORKERS ?= 2
-# What this machine may do without in `make test`: any of browser postgres mosquitto.
+# What this machine may do without in `make test`: any of browser postgres mosquitto strace.
 WITHOUT ?=
 
 BIN := .venv/bin
@@ -21,7 +21,7 @@ help: ## list what make can do
 run: $(RUN_READY) ## the demo: prints its address and accounts; PORT and DATA_DIR as you like
 	@RIDGEWATCH_PORT="$(PORT)" RIDGEWATCH_DATA_DIR="$(DATA_DIR)" exec $(BIN)/ridgewatch demo
 
-test: $(TEST_READY) ## all tests; WITHOUT="browser postgres mosquitto" leaves some out, by name
+test: $(TEST_READY) ## all tests; WITHOUT="browser postgres mosquitto strace" leaves some out, by name
 	@$(BIN)/python -m tests.harness.needs --install $(WITHOUT)
 	@RIDGEWATCH_TEST_WITHOUT="$(WITHOUT)" sh scripts/run-tests.sh -n $(WORKERS) --dist loadfile
 

@@ -20,6 +20,7 @@ from ingest.email import Email
 from ingest.falling_due import Turn
 from ingest.outbox import Channel, Outbox
 from ingest.resuming import resume_clock
+from ingest.storage_faults import give_up, is_storage_lost
 from ingest.story import Story
 from ingest.webhook import WebhookChannel
 from models.clock import TICK, machine_now, site_clock, site_now
@@ -73,7 +74,9 @@ def _logged(work: Callable[[], None]) -> Callable[[], None]:
     def call() -> None:
         try:
             work()
-        except Exception:
+        except Exception as fault:
+            if is_storage_lost(fault):
+                give_up(fault)
             # The database may be away for a moment; the heartbeat stands still until it is back.
             log.exception("clock=%s failed=1", work.__name__)
 

@@ -12,11 +12,14 @@ from time import monotonic, sleep
 from sqlalchemy import select
 
 from ingest import claims
+from ingest.disk_alarm import DiskAlarm
+from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
 from ingest.keys import StoredKeys
 from ingest.message import Source
 from ingest.receiver.listener import Receiver
 from ingest.resuming import resume_clock
+from ingest.storage_faults import give_up, is_storage_lost
 from ingest.subscriber import Subscriber
 from ingest.watching import Watch, tell, untold
 from ingest.work_role import Work
@@ -42,8 +45,10 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
     resume_clock(store)
     time = SiteTime()
     inbox = Inbox(INBOX_LIMIT)
-    worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set)
+    disk = FullDisk(store, DiskAlarm.of(settings, store))
+    worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set, disk=disk)
     worker.refresh_clock()
+    disk.prepare(stop.is_set)  # a full disk has no room even to say where we listen
     helpers = [
         Thread(target=_watch_the_clock, args=(store, stop), name="watch", daemon=True),
         Thread(target=_do_jobs, args=(store, stop), name="jobs", daemon=True),
@@ -166,5 +171,7 @@ def _surviving(helper: str) -> Iterator[None]:
     """A helper goes on after a fault: the database may be away for a moment."""
     try:
         yield
-    except Exception:
+    except Exception as fault:
+        if is_storage_lost(fault):
+            give_up(fault)
         log.exception("helper=%s failed=1", helper)

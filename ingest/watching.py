@@ -23,7 +23,7 @@ from models.times import iso
 SYSTEM = machine("clock")
 # Without these nobody is warned; without a worker papers and imports wait, and are not lost.
 SEVERITY_OF = {"ingest": "critical", "clock": "critical", "work": "high"}
-RULE, SESSION_RULE, VERSION = "SYSTEM", "SYSTEM-SESSION", 1
+RULE, SESSION_RULE, DISK_RULE, VERSION = "SYSTEM", "SYSTEM-SESSION", "SYSTEM-DISK", 1
 
 
 @dataclass
@@ -90,6 +90,16 @@ def lose_session(session: Session, client: str, now: datetime) -> None:
     # It happened; it does not last. The alert stays on the desk until somebody has seen it.
     over = _verdict(SESSION_RULE, "cleared", "high", why, now)
     take(session, alert, _subject("ingest"), over, now, SYSTEM)
+
+
+def tell_of_disk(session: Session, why: Reason, now: datetime, *, full: bool) -> None:
+    """Raise or clear the alert of a full disk; who must know has been told directly."""
+    live = _live(session, DISK_RULE, "disk")
+    if not full and (live is None or not live.active):
+        return
+    verdict = _verdict(DISK_RULE, "raised" if full else "cleared", "critical", why, now)
+    take(session, live, _subject("disk"), verdict, now, SYSTEM)
+    bump(session)
 
 
 def _raise(session: Session, live: Alert | None, role: str, now: datetime) -> None:

@@ -12,6 +12,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
+from ingest.storage_faults import give_up, is_storage_lost
 from models.clock import machine_now, site_now
 from models.errors import Refused
 from models.heartbeat import beat
@@ -105,6 +106,8 @@ class Work:
             why = refused.reason
             self._end(task, lambda job: job.fail(why, machine_now()))
         except Exception as fault:
+            if is_storage_lost(fault):
+                give_up(fault)
             # One job's fault must not stop the others; whoever asked sees that it failed.
             log.exception("job=%s kind=%s", task.id, task.kind)
             told = reason("job.fault", why=type(fault).__name__)

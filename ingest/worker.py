@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from time import monotonic
-from typing import NoReturn
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from ingest.disk_alarm import DiskAlarm
 from ingest.formats.decoded import Decoded, quarantined
+from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Source
 from ingest.pipeline import CLOCK_TOPIC, Pipeline
+from ingest.storage_faults import give_up, is_disk_full
 from ingest.storing import quarantine
 from models.clock import TICK, SiteClock, machine_now, site_clock
 from models.heartbeat import beat
@@ -29,7 +32,6 @@ log = logging.getLogger(__name__)
 MOST_MESSAGES = 4000  # a batch; perf.md §9: 2,000 to 5,000 keeps commits short and cheap
 BEAT_S = 1.0
 CHECKPOINT_S = 10.0
-EXIT_STORAGE = 70  # the supervisor starts a new worker; nothing unsaved was acknowledged
 
 
 @dataclass
@@ -60,30 +62,45 @@ class Worker:
     stopping: Callable[[], bool] = lambda: False
     listening_since_ms: int | None = None
     ticked_until: datetime | None = None
+    disk: FullDisk | None = None
     _ticked_before: datetime | None = None  # as the last commit left it
+    _beaten_s: float = 0.0
+    _checkpointed_s: float = 0.0
 
     def run(self) -> None:
         """Work until `stopping`; whatever is in the inbox then was never acknowledged."""
         try:
             self._work()
-        except DBAPIError as fault:
-            _give_up(fault)
+        except (DBAPIError, sqlite3.Error) as fault:
+            give_up(fault)
 
     def _work(self) -> None:
         self.refresh_clock()
         self.listening_since_ms = self.time.now_ms()
-        beaten = checkpointed = 0.0
+        disk = self.disk or FullDisk(self.store, DiskAlarm(self.store))
+        deliveries: Sequence[Delivery] = ()
         while not self.stopping():
-            deliveries = self.inbox.take(MOST_MESSAGES, wait_s=0.2)
-            if deliveries:
-                self.take(deliveries)
-            self.tick()
-            if monotonic() - beaten >= BEAT_S:
-                self._beat()
-                beaten = monotonic()
-            if monotonic() - checkpointed >= CHECKPOINT_S:
-                self.store.checkpoint()
-                checkpointed = monotonic()
+            deliveries = deliveries or self.inbox.take(MOST_MESSAGES, wait_s=0.2)
+            try:
+                if deliveries:
+                    self.take(deliveries)
+                    deliveries = ()
+                self._look_after_the_rest()
+            except (DBAPIError, sqlite3.Error) as fault:
+                if not is_disk_full(fault):
+                    raise
+                disk.wait(self.stopping)  # what was taken is not acknowledged, and tried again
+            else:
+                disk.passed()
+
+    def _look_after_the_rest(self) -> None:
+        self.tick()
+        if monotonic() - self._beaten_s >= BEAT_S:
+            self._beat()
+            self._beaten_s = monotonic()
+        if monotonic() - self._checkpointed_s >= CHECKPOINT_S:
+            self.store.checkpoint()
+            self._checkpointed_s = monotonic()
 
     def take(self, deliveries: Sequence[Delivery]) -> None:
         """Decode, store and judge; commit; acknowledge in the order of arrival."""
@@ -121,7 +138,8 @@ class Worker:
             return
         except DBAPIError as fault:
             if not _refuses_a_row(fault):
-                _give_up(fault)
+                self._forget()
+                raise
             refused: Exception = fault
         except Exception as fault:
             # Whatever hole of ours one message has found: the others must not wait behind it.
@@ -195,16 +213,6 @@ def _refuses_a_row(fault: DBAPIError) -> bool:
     """Whether the database is well and only this row impossible: too long for an index, say."""
     too_long = str(getattr(fault.orig, "sqlstate", "")).startswith("54")
     return too_long or isinstance(fault, IntegrityError | DataError | ProgrammingError)
-
-
-def _give_up(fault: DBAPIError) -> NoReturn:
-    """Disk full, a failed fsync, a lost server: what is on disk is not known here.
-
-    A process that went on would guess; a new one reads what is true. Nothing of the batch is
-    acknowledged, not even by closing connections in good order.
-    """
-    log.critical("storage_failed error=%r", str(fault.orig)[:300])
-    os._exit(EXIT_STORAGE)
 
 
 def _mode(row: SiteClock | None) -> str:

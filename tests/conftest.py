@@ -16,4 +16,5 @@ pytest_plugins = [
     "tests.harness.databases",
     "tests.harness.browser",
     "tests.story.fixtures",
+    "tests.ingest.feeding",
 ]

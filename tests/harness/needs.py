@@ -95,6 +95,7 @@ NEEDS = {
             ("mosquitto", "mosquitto-clients"),
             frozenset({"mosquitto", "start_mosquitto"}),
         ),
+        Need("strace", lambda: program("strace"), ("strace",), frozenset({"strace"})),
     )
 }
 

@@ -5,6 +5,7 @@ import json
 from flask import Blueprint, Response
 
 from models.clock import machine_now
+from models.disk import Disk
 from models.heartbeat import dead_roles
 from models.migrate import current, head
 from webapp.api.measures import exposition
@@ -28,11 +29,13 @@ def healthz() -> Response:
 @pages.get("/readyz")
 @token_only("read", loopback=True)
 def readyz() -> Response:
-    """Say whether the schema is this version's and every role that has begun still turns."""
+    """Say whether the schema is this version's, all roles that have begun turn, and the disk has
+    room."""
     checks = {"schema": current(store()) == head()}
     if checks["schema"]:
         dead = dead_roles(db.session(), ROLES, machine_now())
         checks |= {role: role not in dead for role in ROLES}
+    checks["disk"] = not Disk.of(store().data_dir).is_full
     ready = all(checks.values())
     body = json.dumps({"ready": ready, "checks": checks})
     return Response(body, 200 if ready else 503, mimetype="application/json")

@@ -13,9 +13,12 @@ def command() -> None:
     import os
 
     from ingest import ingest_role
+    from ingest.reserve import make_room
     from ingest.stopping import stop_event
     from models.installation import opened
+    from models.settings import Settings
 
     stop = stop_event()
+    make_room(Settings.read(os.environ, secret_needed=False).data_dir)
     with opened(os.environ) as (settings, store):
         ingest_role.run(settings, store, stop)

@@ -1,4 +1,4 @@
-"""When the disk fails, the ingester ends with 70 and nothing unsaved was acknowledged."""
+"""A feed of readings to an ingester whose disk may fail, and what must stand afterwards."""
 
 import os
 import shutil
@@ -10,17 +10,17 @@ from threading import Event, Thread
 import pytest
 from sqlalchemy import text
 
-from ingest.worker import EXIT_STORAGE
 from models.store import Store
 from models.times import to_ms
 from sensors_sim import connection
 from sensors_sim.connection import Connection
-from tests.harness.processes import Process, Processes, free_port, wait_until
+from tests.harness.needs import program
+from tests.harness.processes import Process, Processes, free_port
 from tests.ingest.house import NOW, House
 from tests.ingest.poison import NATIVE
 from tests.killing import RIDGEWATCH, stored
 
-SMALL_BYTES = 3 * 1024 * 1024
+SMALL_BYTES = 12 * 1024 * 1024
 Place = tuple[str, str, int]
 
 
@@ -64,6 +64,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
+def strace() -> str:
+    """The program that lets system calls fail."""
+    return program("strace") or "strace"
+
+
+@pytest.fixture
 def start(
     processes: Processes, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[Process, int]]:
@@ -72,7 +78,7 @@ def start(
     monkeypatch.setattr(connection, "LONGEST_PAUSE_S", 0.2)
     port = free_port()
 
-    def start(folder: Path, *by_way_of: str) -> tuple[Process, int]:
+    def start(folder: Path, *by_way_of: str, listens: bool = True) -> tuple[Process, int]:
         if not (folder / "ridgewatch.db").exists():
             shutil.copyfile(sqlite_template, folder / "ridgewatch.db")
             store = Store(url_in(folder), folder)
@@ -84,7 +90,7 @@ def start(
             "RIDGEWATCH_MQTT_LISTEN": f"127.0.0.1:{port}",
         }
         process = processes.start("ingest", *by_way_of, RIDGEWATCH, "ingest", env=env)
-        return process.wait_for_port(port), port
+        return (process.wait_for_port(port) if listens else process), port
 
     return start
 
@@ -104,38 +110,3 @@ def assert_all_stored(folder: Path, copy: Path, acknowledged: list[Place]) -> No
             assert session.scalar(text("PRAGMA integrity_check")) == "ok"
     finally:
         store.close()
-
-
-def test_a_file_that_may_not_grow_ends_the_ingester_with_70(
-    start: Callable[..., tuple[Process, int]], tmp_path: Path, data_dir: Path
-) -> None:
-    ingester, port = start(data_dir, "prlimit", f"--fsize={SMALL_BYTES}")
-    feed = Feed(port)
-    try:
-        code = ingester.wait(within_s=60)
-    finally:
-        feed.stop()
-
-    assert code == EXIT_STORAGE
-    assert "storage_failed" in ingester.stderr
-    assert_all_stored(data_dir, tmp_path / "copy", feed.acknowledged)
-
-
-@pytest.mark.long
-def test_a_full_disk_ends_the_ingester_with_70_and_it_goes_on_when_there_is_room(
-    start: Callable[..., tuple[Process, int]], tmp_path: Path, small_disk: Path
-) -> None:
-    ingester, port = start(small_disk)
-    feed = Feed(port)
-    try:
-        assert ingester.wait(within_s=60) == EXIT_STORAGE
-        at_failure = len(feed.acknowledged)
-        assert_all_stored(small_disk, tmp_path / "copy", list(feed.acknowledged))
-
-        subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
-        start(small_disk)
-        wait_until(lambda: len(feed.acknowledged) > at_failure + 5, "it takes readings again")
-    finally:
-        feed.stop()
-
-    assert_all_stored(small_disk, tmp_path / "later", feed.acknowledged)

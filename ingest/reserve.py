@@ -1,0 +1,53 @@
+"""Disk space held back for the day the disk is full: people must then still be able to act."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from models.disk import RESERVE_NAME, Disk
+
+log = logging.getLogger(__name__)
+
+
+class Reserve:
+    """A file of nothing in the data folder. Let go, its room is for alerts and what people do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / RESERVE_NAME
+
+    def hold(self) -> bool:
+        """Make the file where it is missing and the disk has room; return whether it is there."""
+        disk = Disk.of(self.folder)
+        if disk.reserved_bytes:
+            return True
+        if not disk.has_room_for_reserve:
+            return False
+        making = self.path.with_suffix(".making")
+        try:
+            self._fill(making, disk.reserve_bytes)
+            making.rename(self.path)
+        except OSError as fault:  # a quota, perhaps, that statvfs knows nothing of
+            log.warning("reserve=none why=%r", str(fault))
+            making.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _fill(self, path: Path, size: int) -> None:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(file, 0, size)  # really taken, unlike a file with a hole
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def let_go(self) -> None:
+        """Give the room free; deleting works on a full disk too."""
+        self.path.unlink(missing_ok=True)
+
+
+def make_room(folder: Path) -> None:
+    """Let the reserve go before a full disk's database is opened: even that takes a few pages."""
+    if folder.is_dir() and Disk.of(folder).is_full:
+        Reserve(folder).let_go()
