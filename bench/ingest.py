@@ -21,7 +21,7 @@ from models.store import Store
 from tests.harness.mosquitto import Mosquitto
 from tests.harness.processes import Processes, free_port, wait_until
 from tests.ingest.house import NOW
-from tests.killing import RIDGEWATCH
+from tests.roles import RIDGEWATCH
 
 MESSAGES = 20_000
 TIMES = 3

@@ -1,0 +1,48 @@
+"""A simulator's scenario as torture's devices tell it: over one connection, in its own order."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ingest.torture.story import MINUTE_MS, Sent
+from sensors_sim.catalogue import scenario
+from sensors_sim.packet import Packet
+from sensors_sim.stream import packets
+
+CONNECTION = "simulator"
+
+
+class ScenarioTale:
+    """The demo's three sites from the wet morning on, the collapse among it."""
+
+    devices = (CONNECTION,)
+
+    def __init__(self, readings: int) -> None:
+        self._demo, self._readings = scenario("demo"), readings
+        self.begins_ms = self._demo.begins_ms
+
+    @property
+    def registry(self) -> dict[str, Any]:
+        return self._demo.registry
+
+    def minutes(self) -> Iterator[Sequence[Sent]]:
+        minute: list[Sent] = []
+        ends_ms, told = self.begins_ms + MINUTE_MS, 0
+        for packet in packets(self._demo, seed=1):
+            if packet.event is not None:
+                continue
+            while packet.at_ms > ends_ms:
+                yield minute
+                minute, ends_ms = [], ends_ms + MINUTE_MS
+            minute.append(sent_of(packet))
+            told += len(minute[-1].places)
+            if told >= self._readings:
+                yield minute
+                return
+
+
+def sent_of(packet: Packet) -> Sent:
+    pack = json.loads(packet.payload)
+    device, at_ms = pack[0]["bn"].rstrip(":"), round(pack[0]["bt"] * 1000)
+    places = tuple((device, record["n"], at_ms) for record in pack)
+    return Sent(CONNECTION, packet.at_ms, packet.topic, packet.payload, places)
