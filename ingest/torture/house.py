@@ -112,7 +112,7 @@ class House:
         with (self.folder / f"{name}.log").open("ab") as output:
             self.runs[name] = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env,
-                process_group=0, preexec_fn=die_with_parent,
+                process_group=0, preexec_fn=lambda: die_with_parent(signal.SIGKILL),
             )  # fmt: skip
 
     def _told_again(self) -> dict[str, str]:

@@ -85,7 +85,7 @@ def _all(session: Session, *columns: Any) -> list[Any]:
 def _alerts(session: Session) -> list[Any]:
     """Return (rule, version, subject, to, level, observed_at) of every step."""
     found = session.execute(select(Alert.rule_code, Alert.rule_version).distinct())
-    versions: dict[str, int] = dict(found.tuples().all())
+    versions: dict[str, int] = dict(found.all())
     return sorted(
         (row["rule"], versions[row["rule"]], *(row[name] for name in _TOLD))
         for row in happenings(session)
