@@ -12,6 +12,7 @@ def command() -> None:
 
     import webapp
     from ingest import work_role
+    from ingest.doctor import doctor
     from ingest.stopping import stop_event
     from models.installation import opened
 
@@ -21,5 +22,6 @@ def command() -> None:
         for found in sorted(one.name for one in pkgutil.iter_modules([f"{folder}/jobs"])):
             handlers.update(importlib.import_module(f"webapp.jobs.{found}").HANDLERS)
     stop = stop_event()
-    with opened(os.environ) as (_, store):
+    with opened(os.environ) as (settings, store):
+        handlers |= doctor.handler(settings)
         work_role.run(store, handlers, stop)
