@@ -48,6 +48,7 @@ PLACES = (
     ("outbox.index", "send", 2),
     ("events.index", "history", 2),
     ("users.index", "users", 2),
+    ("checks.index", "heartbeat", 2),
 )
 IN_THE_BAR = 4
 _counts: dict[str, Count] = {}

@@ -18,6 +18,7 @@ from ingest.doctor.roles import look_at_roles
 from ingest.doctor.time import look_at_time
 from models.check_results import keep, last
 from models.clock import machine_now
+from models.pulse import bump
 from models.settings import Settings
 from models.store import Store
 from models.times import iso
@@ -75,6 +76,8 @@ def handler(settings: Settings) -> Mapping[str, Callable[[Any], Mapping[str, Any
     def doctor(task: Task) -> Mapping[str, Any]:
         result = examine(settings, task.store)
         keep(settings.data_dir, "doctor", result)
+        with task.store.writing() as session:
+            bump(session)  # an open page shows it
         return {"healthy": result["healthy"], "n": len(result["findings"])}
 
     return {"doctor": doctor}

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from ingest.torture.checker import Count, Difference, Readings
+from ingest.torture.checker import Count, Difference
 from ingest.torture.nemeses import NEMESES, Nemesis
 from ingest.torture.run import Outcome, Pass
 from models.clock import machine_now
@@ -20,7 +20,6 @@ from models.reasons import Reason, reason
 from models.times import iso
 
 SHORTEST_PASS_S = 4.0
-SETS = (*Readings.__dataclass_fields__, *Difference.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,26 @@ def torture(asked: Asked) -> dict[str, Any]:
         raise BadInput([Fault(f"--nemesis {name}", why) for name, why in missing])
     with tempfile.TemporaryDirectory(prefix="ridgewatch-torture-") as folder:
         outcomes = asyncio.run(_passes(asked, able, Path(folder)))
+    return result_of(
+        outcomes, missing, seed=asked.seed, seconds=asked.seconds, took_s=monotonic() - began_s
+    )
+
+
+def result_of(
+    outcomes: Sequence[Outcome],
+    missing: Sequence[tuple[str, Reason]],
+    *,
+    seed: int,
+    seconds: float,
+    took_s: float,
+) -> dict[str, Any]:
+    """Return the result as it is kept and shown: the verdict, every fault, and all figures."""
     faults = [fault for outcome in outcomes for fault in faults_of(outcome)]
     return {
         "at": iso(machine_now().replace(microsecond=0)),
-        "seed": asked.seed,
-        "seconds": asked.seconds,
-        "took_s": round(monotonic() - began_s),
-        "nemeses": [one.name for one in able],
+        "seed": seed,
+        "seconds": seconds,
+        "took_s": round(took_s),
         "left_out": [{"name": name, "reason": why.to_json()} for name, why in missing],
         "held": not faults,
         "faults": [fault.to_json() for fault in faults],

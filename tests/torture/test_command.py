@@ -52,7 +52,7 @@ def test_a_result_is_kept_when_asked_and_the_report_is_in_the_callers_language(
 
     kept = last(tmp_path, "torture")
     assert kept is not None
-    assert kept["nemeses"] == ["pause-clock"]
+    assert kept["passes"][0]["blows"][0]["fault"]["names"] == ["pause-clock"]
     assert done.returncode == (0 if kept["held"] else 3)
     assert "丢失 0" in done.stdout
 
