@@ -52,12 +52,7 @@ class Struck:
     name: str
     times: int
     longest_s: float
-    bar_s: float
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether the slowest recovery was beyond the bar."""
-        return self.longest_s > self.bar_s
+    is_slow: bool  # once at least beyond the bar
 
 
 @pages.get("/")
@@ -146,8 +141,8 @@ def _struck(result: Mapping[str, Any] | None) -> list[Struck]:
     for one in (result or {}).get("passes", ()):
         for blow in one["blows"]:
             for name in blow["fault"]["names"]:
-                known = found.get(name, Struck(name, 0, 0.0, blow["bar_s"]))
+                known = found.get(name, Struck(name, 0, 0.0, False))
                 longest = max(known.longest_s, blow["recovered_s"])
-                bar = max(known.bar_s, blow["bar_s"])
-                found[name] = Struck(name, known.times + 1, longest, bar)
+                slow = known.is_slow or blow["recovered_s"] > blow["bar_s"]
+                found[name] = Struck(name, known.times + 1, longest, slow)
     return list(found.values())
