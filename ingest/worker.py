@@ -7,19 +7,21 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from time import monotonic
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from ingest import silence
 from ingest.disk_alarm import DiskAlarm
 from ingest.formats.decoded import Decoded, quarantined
 from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Source
 from ingest.pipeline import CLOCK_TOPIC, Pipeline
+from ingest.steps import Steps
 from ingest.storage_faults import give_up, is_disk_full
 from ingest.storing import quarantine
 from models.clock import TICK, SiteClock, machine_now, site_clock
@@ -63,6 +65,7 @@ class Worker:
     listening_since_ms: int | None = None
     ticked_until: datetime | None = None
     disk: FullDisk | None = None
+    steps: Steps = field(default_factory=Steps)
     _ticked_before: datetime | None = None  # as the last commit left it
     _beaten_s: float = 0.0
     _checkpointed_s: float = 0.0
@@ -111,6 +114,9 @@ class Worker:
 
     def tick(self) -> None:
         """Let the site's minutes pass, one after the other, up to now."""
+        step = self.steps.look()
+        if step is not None and _mode(self.time.row) != "led":
+            self._listen_anew(step)
         now = self.time.now()
         if self.ticked_until is None:
             self.ticked_until = _minute(now)
@@ -124,6 +130,13 @@ class Worker:
         except Exception:
             self._forget()
             raise
+
+    def _listen_anew(self, step: timedelta) -> None:
+        """The machine's clock was set: no minute of that was one in which somebody was silent."""
+        log.warning("clock=stepped by_s=%d", step.total_seconds())
+        self.ticked_until, self.listening_since_ms = None, self.time.now_ms()
+        if self.pipeline.judges is not None:
+            silence.not_before_now(self.pipeline.judges, self.listening_since_ms)
 
     def refresh_clock(self) -> None:
         """Read the clock row."""

@@ -42,6 +42,10 @@ def _pass(one: Mapping[str, Any], reader: Reader) -> Iterator[str]:
         attempted=readings["attempted"], acknowledged=readings["acknowledged"],
         stored=readings["stored"],
     )  # fmt: skip
+    if one["name"] == "silence":
+        wrong, blind = one["false"]["n"], one["blind"]["n"]
+        yield "  " + phrase("torture.silence", reader, wrong=wrong, blind=blind)
+        return
     for blow in one["blows"]:
         names = "+".join(blow["fault"]["names"])
         took = phrase("torture.recovered", reader, took=blow["recovered_s"], bar=blow["bar_s"])

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from ingest.pacing import led_clock
-from ingest.torture.checker import Difference, Readings, compare, differ
+from ingest.torture.checker import NONE, Count, Difference, Readings, compare, differ
 from ingest.torture.fleet import Account, Fleet
 from ingest.torture.house import Failed, House, free_port
 from ingest.torture.nemeses import NEMESES, Nemesis, Scene, mount_small_disk, unmount
@@ -67,6 +67,8 @@ class Outcome:
     acknowledged_out_of_order: int = 0
     connections: int = 0
     repeats: int = 0
+    blind: Count = NONE  # fell silent, and not called unknown in time
+    false: Count = NONE  # spoke all along, and called unknown
 
 
 class Tale(Protocol):

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from ingest.torture.checker import Count, Difference
+from ingest.torture.dead_man import DeadMan
 from ingest.torture.nemeses import NEMESES, Nemesis
 from ingest.torture.run import Outcome, Pass
 from models.clock import machine_now
@@ -102,6 +103,10 @@ async def _passes(asked: Asked, able: Sequence[Nemesis], folder: Path) -> list[O
         # A second database would have to be named: the broker's pass is on SQLite.
         url = asked.url if name == "receiver" else None
         outcomes.append(await Pass(name, nemeses, seconds, asked.seed, here, url).run())
+    if any(one.name == "clock-step" for one in able):
+        here = folder / "silence"
+        here.mkdir(mode=0o700)
+        outcomes.append(await DeadMan(here).run())
     return outcomes
 
 
@@ -129,6 +134,11 @@ def faults_of(outcome: Outcome) -> Iterator[Reason]:
             yield reason(f"torture.fault.{name}", n=count.n, such_as=count.examples[0], **where)
     if outcome.acknowledged_out_of_order:
         yield reason("torture.fault.overtaken", n=outcome.acknowledged_out_of_order, **where)
+    for name, count in (("blind", outcome.blind), ("false", outcome.false)):
+        if count.n:
+            yield reason(
+                f"torture.fault.{name}_silence", n=count.n, such_as=count.examples[0], **where
+            )
     if not outcome.is_sound:
         yield reason("torture.fault.unsound", **where)
     for blow in outcome.blows:

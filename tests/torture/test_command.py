@@ -1,5 +1,6 @@
 """`ridgewatch torture` as people and CI run it: results, exit codes, and what it leaves alone."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.torture.dead_man import DeadMan
 from models.check_results import last
 from tests.roles import RIDGEWATCH
 
@@ -79,3 +81,13 @@ def test_everything_alone_and_in_pairs(tmp_path: Path, strace: str, seed: str) -
 
     assert done.returncode == 0, done.stdout
     assert "Not done" not in done.stdout
+
+
+def test_a_clock_that_is_set_neither_makes_nor_hides_silence(tmp_path: Path) -> None:
+    folder = tmp_path / "dead-man"
+    folder.mkdir()
+
+    outcome = asyncio.run(DeadMan(folder).run())
+
+    assert (outcome.blind.n, outcome.false.n) == (0, 0), outcome
+    assert outcome.readings.lost.n == 0
