@@ -29,7 +29,7 @@ def plan(nemeses: Sequence[Nemesis], seconds: float, seed: int) -> tuple[Fault, 
         lasts = tuple(round(random.uniform(*NEMESES[name].lasts_s), 3) for name in together)
         calm_s = round(random.uniform(*CALM_S), 3)
         at_s += calm_s + max(lasts) + RECOVERS_S
-        if at_s > seconds:
+        if faults and at_s > seconds:  # the first one strikes however short the time
             break
         faults.append(Fault(calm_s, together, lasts))
     return tuple(faults)
