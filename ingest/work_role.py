@@ -12,6 +12,8 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from ingest.storage_faults import give_up, is_storage_lost
 from models.clock import machine_now, site_now
 from models.errors import Refused
@@ -141,14 +143,22 @@ class Work:
 
 def run(store: Store, handlers: Mapping[str, Handler], stop: Event, role: str = "work") -> None:
     """Do jobs until told to stop; the one under way is ended first."""
-    work = Work(store, handlers, role=role)
     log.info("role=%s kinds=%s", role, ",".join(sorted(handlers)))
+    try:
+        _run(Work(store, handlers, role=role), stop, role)
+    except DBAPIError as fault:
+        if is_storage_lost(fault):
+            give_up(fault)
+        raise
+
+
+def _run(work: Work, stop: Event, role: str) -> None:
     beaten_s = -BEATS_EVERY_S
     while not stop.is_set():
         busy = work.turn()
         if monotonic() - beaten_s >= BEATS_EVERY_S:
             beaten_s = monotonic()
-            with store.writing() as session:
+            with work.store.writing() as session:
                 beat(session, role, done_until=site_now(session), pid=os.getpid())
         if not busy:
             stop.wait(LOOKS_EVERY_S)

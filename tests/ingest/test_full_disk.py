@@ -17,10 +17,11 @@ from models.alert import Alert
 from models.disk import RESERVE_BYTES, RESERVE_NAME, Disk
 from models.notice import Notice, Webhook
 from models.store import Store
-from tests.harness.processes import Process, wait_until
+from tests.harness.processes import Process, Processes, wait_until
 from tests.ingest.alarms import a_person
 from tests.ingest.feeding import Feed, assert_all_stored
 from tests.ingest.receivers import mail_server, web_hook
+from tests.roles import RIDGEWATCH, House
 
 Start = Callable[..., tuple[Process, int]]
 
@@ -177,6 +178,20 @@ def test_a_file_that_may_not_grow_ends_the_ingester_with_70(
     assert code == EXIT_STORAGE
     assert "storage_failed" in ingester.stderr
     assert_all_stored(data_dir, tmp_path / "copy", feed.acknowledged)
+
+
+@pytest.mark.parametrize("role", ["clock", "work"])
+def test_a_failed_fsync_ends_every_role_that_writes(
+    role: str, strace: str, sqlite_store: Store, processes: Processes
+) -> None:
+    env = House(sqlite_store, processes).env
+    inject = ("-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO:when=3+")
+    process = processes.start(
+        role, strace, "-f", "-qq", "-o", "/dev/null", *inject, RIDGEWATCH, role, env=env
+    )
+
+    assert process.wait(within_s=60) == EXIT_STORAGE
+    assert "storage_failed" in process.stderr
 
 
 def test_a_failed_fsync_ends_the_ingester_with_70_and_nothing_was_acknowledged(
