@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest.local_broker import find_mosquitto, mosquitto
@@ -211,10 +212,15 @@ class House:
                 run.wait()
         self.store.close()
 
-    def beats(self, role: str) -> bool:
-        """Whether a role has said that it lives."""
+    def signs_of_life(self) -> dict[str, object]:
+        """Return what changes when a role turns: its heartbeat; of the pages, that they answer."""
         with self.store.reading() as session:
-            return session.get(Heartbeat, role) is not None
+            signs: dict[str, object] = {
+                row.role: (row.beat_at, row.pid) for row in session.scalars(select(Heartbeat))
+            }
+        if "web" in self.runs:
+            signs["web"] = monotonic() if _answers(self.web_port) else None
+        return signs
 
     def last_words(self, name: str) -> str:
         """Return the end of what a process has said, for whoever has to find out."""
@@ -250,8 +256,8 @@ def _answers(port: int) -> bool:
 
 
 def _wait(question: Callable[[], bool], what: str, within_s: float = STARTS_WITHIN_S) -> None:
-    until_s = time.monotonic() + within_s
+    until_s = monotonic() + within_s
     while not question():
-        if time.monotonic() > until_s:
+        if monotonic() > until_s:
             raise Failed(f"not within {within_s:g} s: {what}")
-        time.sleep(0.02)
+        sleep(0.02)

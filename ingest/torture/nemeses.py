@@ -40,7 +40,8 @@ Strike = Callable[[Scene], Awaitable[None]]
 class Nemesis:
     """`roles`: which processes must run for it. `lasts_s`: between which lengths it holds.
 
-    `recovers_s`: so long after its end at most, messages are acknowledged again (the bar).
+    `recovers_s`: the bar. So long after its end at most, messages are acknowledged again, and
+    the roles that it strikes have turned again.
     """
 
     name: str
@@ -158,8 +159,10 @@ def _for_role(strike: Callable[[Scene, str], Awaitable[None]], role: str) -> Str
 _ALL = (
     *(
         Nemesis(f"kill-{role}", _for_role(_kill, role), (role,), (0.0, 0.5))
-        for role in ("ingest", "clock", "work", "web")
+        for role in ("ingest", "work", "web")
     ),
+    # A clock that was killed could not give its lease back: ten seconds.
+    Nemesis("kill-clock", _for_role(_kill, "clock"), ("clock",), (0.0, 0.5), recovers_s=15.0),
     *(
         Nemesis(f"pause-{role}", _for_role(_pause, role), (role,), (0.5, 3.0), recovers_s=10.0)
         for role in ("ingest", "clock")

@@ -24,7 +24,8 @@ class Fault:
 
 def plan(nemeses: Sequence[Nemesis], seconds: float, seed: int) -> tuple[Fault, ...]:
     """Return the faults of a run: each nemesis alone in turn, then pairs, until time is up."""
-    random, at_s, faults = Random(f"{seed}:plan"), 0.0, []
+    random, at_s = Random(f"{seed}:plan"), 0.0
+    faults: list[Fault] = []
     for together in _turns([one.name for one in nemeses], random):
         lasts = tuple(round(random.uniform(*NEMESES[name].lasts_s), 3) for name in together)
         calm_s = round(random.uniform(*CALM_S), 3)

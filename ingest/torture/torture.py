@@ -21,6 +21,7 @@ from models.reasons import Reason, reason
 from models.times import iso
 
 SHORTEST_PASS_S = 4.0
+BEHIND_BROKER = ("kill-ingest", "pause-ingest", "fsync-fails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,10 @@ def result_of(
 
 async def _passes(asked: Asked, able: Sequence[Nemesis], folder: Path) -> list[Outcome]:
     """Each kind of installation has a pass of its own: its share of the time, at least a little."""
-    outcomes = []
-    for name, nemeses in _by_installation(able).items():
-        seconds = max(SHORTEST_PASS_S, asked.seconds * len(nemeses) / len(able))
+    outcomes, passes = [], _by_installation(able)
+    strikes = sum(map(len, passes.values()))
+    for name, nemeses in passes.items():
+        seconds = max(SHORTEST_PASS_S, asked.seconds * len(nemeses) / strikes)
         here = folder / name
         here.mkdir(mode=0o700)
         # A second database would have to be named: the broker's pass is on SQLite.
@@ -115,6 +117,8 @@ def _by_installation(able: Sequence[Nemesis]) -> dict[str, list[Nemesis]]:
     for one in able:
         name = "broker" if one.broker else "small-disk" if one.small_disk else "receiver"
         found.setdefault(name, []).append(one)
+    if "broker" in found:  # there the ingester is another one: a subscriber
+        found["broker"] += [one for one in able if one.name in BEHIND_BROKER]
     return found
 
 
