@@ -55,6 +55,8 @@ class Record:
 def stored(store: Store) -> list[tuple[Place, float | None]]:
     """Return every reading with its place: bound, or waiting to be claimed."""
     with store.reading() as session:
+        if not store.is_sqlite:  # one state for all sensors, while others write
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         return list(_stored(session))
 
 

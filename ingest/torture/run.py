@@ -98,6 +98,7 @@ class Pass:
     through_broker: bool = False
     story: Tale | None = None  # None: our own, of this seed
     pause_s: float = PAUSE_S
+    to_the_end: bool = False  # of a story that has one, however long it takes
     account: Account = field(default_factory=Account)
     minutes: list[Minute] = field(default_factory=list)
     blows: list[Blow] = field(default_factory=list)
@@ -167,6 +168,8 @@ class Pass:
                     break
                 await self._strike(fault, proxy, random)
             await asyncio.sleep(max(0.0, began_s + self.seconds - monotonic()))
+            if self.to_the_end:
+                await publishing
             over.set()
             await asyncio.wait_for(asyncio.shield(publishing), GIVES_UP_AFTER_S)
         except TimeoutError:

@@ -58,7 +58,7 @@ def test_twenty_kills_in_twenty_thousand_readings(
     tale = ScenarioTale(20_000)
     killed = Pass(
         "scenario", KILLS, 50, 1, tmp_path / "run", through_broker=through_broker, story=tale,
-        pause_s=0.04,
+        pause_s=0.005, to_the_end=True,
     )  # fmt: skip
 
     assert_held(run(killed), kills=20)
