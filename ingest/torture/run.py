@@ -22,7 +22,7 @@ from ingest.torture.plan import Fault, plan
 from ingest.torture.proxy import Proxy
 from ingest.torture.record import Place, Record, is_sound, stored
 from ingest.torture.story import MINUTE_MS, Sent, Story
-from ingest.torture.undisturbed import Minute, undisturbed
+from ingest.torture.undisturbed import Told, undisturbed
 from models.times import to_ms
 
 log = logging.getLogger(__name__)
@@ -75,14 +75,15 @@ class Tale(Protocol):
     """What is published, and the registry that it means."""
 
     begins_ms: int
+    step_ms: int  # of site time that `steps` yields at once; below five minutes
     devices: Sequence[str]
 
     @property
     def registry(self) -> Mapping[str, Any]:
         """The registry file."""
 
-    def minutes(self) -> Iterator[Sequence[Sent]]:
-        """Yield what is sent in each minute of site time."""
+    def steps(self) -> Iterator[Sequence[Sent]]:
+        """Yield what is sent in each step of site time."""
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Pass:
     pause_s: float = PAUSE_S
     to_the_end: bool = False  # of a story that has one, however long it takes
     account: Account = field(default_factory=Account)
-    minutes: list[Minute] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
     blows: list[Blow] = field(default_factory=list)
     died: list[str] = field(default_factory=list)
     _followed_s: float = 0.0  # when the site's clock last came to where all was told
@@ -184,11 +185,11 @@ class Pass:
 
     async def _publish(self, fleet: Fleet, over: asyncio.Event) -> None:
         ends_ms = self.tale.begins_ms
-        for messages in self.tale.minutes():
+        for messages in self.tale.steps():
             if over.is_set():
                 return
-            ends_ms += MINUTE_MS
-            self.minutes.append((ends_ms, messages))
+            ends_ms += self.tale.step_ms
+            self.told.append((ends_ms, messages))
             await fleet.publish(messages)
             await self._mark(fleet, ends_ms)
             await asyncio.sleep(self.pause_s)
@@ -247,7 +248,7 @@ class Pass:
         )
 
     def _outcome(self, failure: str) -> Outcome:
-        until_ms = self.minutes[-1][0] if self.minutes else self.tale.begins_ms
+        until_ms = self.told[-1][0] if self.told else self.tale.begins_ms
         record, kept = Record.of(self.house.store, until_ms), stored(self.house.store)
         readings = compare(
             self.account.attempted, self.account.acknowledged, kept, in_order=not failure
@@ -255,16 +256,20 @@ class Pass:
         lost = readings.lost.n
         places = set(record.values)
         # What a broker has lost was never ours to judge.
-        minutes = [(ends, _arrived(sent, places)) for ends, sent in self.minutes]
+        told = [(ends, _arrived(sent, places)) for ends, sent in self.told]
         expected = undisturbed(
-            self.tale.registry, self.tale.begins_ms, minutes, self.folder / "undisturbed"
+            self.tale.registry,
+            self.tale.begins_ms,
+            self.tale.step_ms,
+            told,
+            self.folder / "undisturbed",
         )
         done = {name for blow in self.blows for name in blow.fault.names}
         return Outcome(
             self.name,
             tuple(self.blows),
             [one.name for one in self.nemeses if one.name not in done],
-            len(self.minutes),
+            len(self.told) * self.tale.step_ms // MINUTE_MS,
             readings,
             Difference() if failure else differ(record, expected),
             is_sound(self.house.store),

@@ -42,13 +42,13 @@ class Story:
 
     def __init__(self, seed: int, devices: int = DEVICES) -> None:
         self.seed = seed
-        self.begins_ms = BEGINS_MS
+        self.begins_ms, self.step_ms = BEGINS_MS, MINUTE_MS
         self.devices = tuple(f"torture-{number}" for number in range(devices))
         self._counters = {name: _Counter(Random(f"{seed}:{name}")) for name in self.devices}
         self._random = Random(f"{seed}:values")
         self._minute = 0
 
-    def minutes(self) -> Iterator[Sequence[Sent]]:
+    def steps(self) -> Iterator[Sequence[Sent]]:
         """Yield what is sent in each minute of site time, without end."""
         while True:
             self._minute += 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ingest.message import Message
 from ingest.torture.record import Record
-from ingest.torture.story import MINUTE_MS, Sent
+from ingest.torture.story import Sent
 from ingest.virtual import Runner
 from models.clock import HeldClock
 from models.people import machine
@@ -18,12 +18,16 @@ from models.store import Store
 from models.tables import METADATA
 from models.times import from_ms
 
-Minute = tuple[int, Iterable[Sent]]
-"""The end of a minute of site time, and what was published in it."""
+Told = tuple[int, Iterable[Sent]]
+"""The end of a step of site time, and what was published in it."""
 
 
 def undisturbed(
-    registry: Mapping[str, Any], begins_ms: int, minutes: Iterable[Minute], folder: Path
+    registry: Mapping[str, Any],
+    begins_ms: int,
+    step_ms: int,
+    told: Sequence[Told],
+    folder: Path,
 ) -> Record:
     """Play the messages through the pipeline in virtual time, in one process, in a fresh folder."""
     folder.mkdir()
@@ -32,17 +36,16 @@ def undisturbed(
         with store.writing() as session:
             METADATA.create_all(session.connection())
             load(session, registry, by=machine("system"), now=from_ms(begins_ms))
-        told = list(minutes)
         runner = Runner(store, HeldClock(from_ms(begins_ms)))
         until_ms = told[-1][0] if told else begins_ms
-        runner.run(_messages(told), from_ms(until_ms))
+        runner.run(_messages(told, step_ms), from_ms(until_ms))
         return Record.of(store, until_ms)
     finally:
         store.close()
 
 
-def _messages(minutes: Iterable[Minute]) -> Iterator[Message]:
-    """A led clock stands at the last watermark while a minute's messages come in."""
-    for ends_ms, sent in minutes:
+def _messages(told: Iterable[Told], step_ms: int) -> Iterator[Message]:
+    """A led clock stands at the last watermark while a step's messages come in."""
+    for ends_ms, sent in told:
         for one in sent:
-            yield Message(one.topic, one.payload, ends_ms - MINUTE_MS + 1, qos=1)
+            yield Message(one.topic, one.payload, ends_ms - step_ms + 1, qos=1)

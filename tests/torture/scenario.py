@@ -16,6 +16,7 @@ class ScenarioTale:
     """The demo's three sites from the wet morning on, the collapse among it."""
 
     devices = (CONNECTION,)
+    step_ms = 4 * MINUTE_MS
 
     def __init__(self, readings: int) -> None:
         self._demo, self._readings = scenario("demo"), readings
@@ -25,19 +26,19 @@ class ScenarioTale:
     def registry(self) -> dict[str, Any]:
         return self._demo.registry
 
-    def minutes(self) -> Iterator[Sequence[Sent]]:
-        minute: list[Sent] = []
-        ends_ms, told = self.begins_ms + MINUTE_MS, 0
+    def steps(self) -> Iterator[Sequence[Sent]]:
+        step: list[Sent] = []
+        ends_ms, told = self.begins_ms + self.step_ms, 0
         for packet in packets(self._demo, seed=1):
             if packet.event is not None:
                 continue
             while packet.at_ms > ends_ms:
-                yield minute
-                minute, ends_ms = [], ends_ms + MINUTE_MS
-            minute.append(sent_of(packet))
-            told += len(minute[-1].places)
+                yield step
+                step, ends_ms = [], ends_ms + self.step_ms
+            step.append(sent_of(packet))
+            told += len(step[-1].places)
             if told >= self._readings:
-                yield minute
+                yield step
                 return
 
 

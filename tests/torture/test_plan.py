@@ -37,7 +37,7 @@ def test_the_plan_keeps_to_its_time() -> None:
 
 
 def told(seed: int, minutes: int = 300):
-    return [sent for minute in islice(Story(seed).minutes(), minutes) for sent in minute]
+    return [sent for minute in islice(Story(seed).steps(), minutes) for sent in minute]
 
 
 def test_the_messages_are_the_seeds() -> None:
