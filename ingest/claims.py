@@ -15,6 +15,7 @@ from ingest.formats.decoded import Measurement
 from ingest.formats.memory import Memory
 from ingest.formats.times import AHEAD_GOOD_MS
 from ingest.message import Message
+from ingest.own_device import held_to_key
 from ingest.storing import Row
 from ingest.work_role import Task
 from models.bars import hour_end_ms
@@ -155,7 +156,7 @@ def _decode_one(session: Session, message_id: int) -> int | None:
     if row is None:
         raise Missing("message", message_id)
     message = _message(row)
-    outcome = decode(message, Memory())
+    outcome = held_to_key(message, decode(message, Memory()))
     now = site_now(session)
     session.execute(
         update(Quarantined).where(Quarantined.id == row.id).values(decoded_again_at=now)

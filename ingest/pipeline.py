@@ -20,6 +20,7 @@ from ingest.formats.times import AHEAD_GOOD_MS
 from ingest.judging import Found, Judges, SensorMemory, delay_of
 from ingest.lessons import Lessons
 from ingest.message import Message
+from ingest.own_device import held_to_key
 from ingest.repeats import Repeats
 from ingest.rulebook import Rulebook
 from ingest.storing import Row
@@ -75,6 +76,8 @@ class Pipeline:
         decoded = []
         for message in messages:
             outcome = _of_source(message) or decode(message, self.memory)
+            if message.device is not None:
+                outcome = held_to_key(message, outcome)
             self.memory.learn(outcome.learned)
             decoded.append((message, outcome))
         return decoded
@@ -241,7 +244,9 @@ class Pipeline:
         """Return the devices that fell silent with a connection that died."""
         if not message.topic.startswith(GONE_TOPIC):
             return set()
-        return self.clients.pop(message.topic.removeprefix(GONE_TOPIC), set())
+        devices = self.clients.pop(message.topic.removeprefix(GONE_TOPIC), set())
+        # Whoever took over a client id has no say over the devices that spoke through it before.
+        return devices if message.device is None else devices & {message.device}
 
 
 def _of_source(message: Message) -> Decoded | None:
