@@ -17,6 +17,8 @@ from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
 from ingest.keys import StoredKeys
 from ingest.message import Source
+from ingest.receiver.certificate import Certificate
+from ingest.receiver.door import Door, Limit
 from ingest.receiver.listener import Receiver
 from ingest.resuming import resume_clock
 from ingest.storage_faults import give_up, is_storage_lost
@@ -84,22 +86,53 @@ def _sources(
 def _receiver(
     settings: Settings, store: Store, inbox: Inbox, time: SiteTime, zone: str
 ) -> Receiver:
-    listen = settings.mqtt_listen
     receiver = Receiver(
-        (listen.host, listen.port),
+        _doors(settings),
         inbox,
         time.now_ms,
         keys=StoredKeys(store),
-        anonymous=settings.anonymous_mqtt,
         timezone=zone,
         sessions_file=settings.data_dir / "mqtt-sessions",
     )
     try:
         receiver.start()
     except OSError as fault:
-        why = reason("ingest.cannot_listen", address=str(listen), why=fault.strerror or str(fault))
+        address = ", ".join(map(str, settings.mqtt_listeners))
+        why = reason("ingest.cannot_listen", address=address, why=fault.strerror or str(fault))
         raise Refusal(why) from None
     return receiver
+
+
+def _doors(settings: Settings) -> list[Door]:
+    certificate = _certificate(settings)
+    doors = []
+    for one in settings.mqtt_listeners:
+        per_s, anonymous = settings.rate_at(one), settings.takes_anonymous(one)
+        if not (one.tls or one.address.is_loopback):
+            log.warning("listen=%s tls=0 keys_travel_in_the_clear=1", one)
+        doors.append(
+            Door(
+                one.address.host,
+                one.address.port,
+                certificate=certificate if one.tls else None,
+                anonymous=anonymous,
+                limit=Limit(per_s) if per_s else None,
+            )
+        )
+    return doors
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    files = settings.mqtt_certificate
+    if files is None:
+        return None
+    try:
+        return Certificate(files.chain, files.key)
+    except OSError as fault:
+        why = fault.strerror or str(fault)
+        raise Refusal(
+            reason("ingest.bad_certificate", file=str(files.chain), key=str(files.key), why=why)
+        ) from None
 
 
 def _subscriber(settings: Settings, inbox: Inbox, time: SiteTime, zone: str) -> Subscriber:
@@ -111,6 +144,7 @@ def _subscriber(settings: Settings, inbox: Inbox, time: SiteTime, zone: str) -> 
         time.now_ms,
         CLIENT_ID,
         timezone=zone,
+        ca=settings.mqtt_ca,
         state_dir=settings.data_dir,
     )
     subscriber.start()
@@ -137,7 +171,7 @@ def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> 
     facts = {"sources": ",".join(sorted(sources))}
     receiver = sources.get("receiver")
     if isinstance(receiver, Receiver):
-        facts["listen"] = f"{settings.mqtt_listen.host}:{receiver.port}"
+        facts["listen"] = ", ".join(map(str, settings.mqtt_listeners))
     if settings.mqtt is not None:
         facts["broker"] = f"{settings.mqtt.host}:{settings.mqtt.port}"
     with store.writing() as session:

@@ -6,23 +6,29 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from ingest.receiver.keys import Grant
-from models.keys import is_secret, working_keys
+from models.clock import machine_now
+from models.keys import is_secret, old_hash, working_keys
+from models.people import DeviceKey
 from models.store import Store
 
 KEPT_S = 2.0
 """How long the keys are taken from memory: a revoked one is noticed well within 5 seconds, and
 a thousand devices that come back at once cost one query, not a thousand."""
 
-# Checked where there is no such key, so that the answer takes as long.
+# Checked where there is no such secret, so that the answer takes as long.
 _NOBODY = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    secret_hash: str
-    grant: Grant
+    """The hashes that open it now, the newest secret's first, and what it allows."""
+
+    hashes: tuple[str, ...]
+    device: str | None
+    topics: tuple[str, ...]
 
 
 class StoredKeys:
@@ -38,13 +44,20 @@ class StoredKeys:
         """Return what the key called `username` allows, None where the secret isn't its own."""
         key = self._current().get(username or "")
         secret = (password or b"").decode("utf-8", "replace")
-        if not is_secret(key.secret_hash if key else _NOBODY, secret) or key is None:
+        hashes = key.hashes if key else ()
+        # Always two comparisons: how long it takes tells nobody which keys are rotating.
+        new, old = (*hashes, _NOBODY, _NOBODY)[:2]
+        is_new, is_old = is_secret(new, secret), is_secret(old, secret)
+        if key is None or not (is_new or is_old):
             return None
-        return key.grant
+        return Grant(key.device, key.topics, new if is_new else old, with_old_secret=not is_new)
 
-    def holds(self, username: str) -> bool:
-        """Whether the key still stands: a connection that it opened ends when it doesn't."""
-        return username in self._current()
+    def holds(self, username: str, grant: Grant) -> bool:
+        """Whether the key still stands as it was: a connection that it opened ends when not."""
+        key = self._current().get(username)
+        if key is None or grant.secret not in key.hashes:
+            return False
+        return (key.device, key.topics) == (grant.device, grant.topics)
 
     def _current(self) -> Mapping[str, _Key]:
         with self._lock:
@@ -55,8 +68,14 @@ class StoredKeys:
             return self._keys
 
     def _read(self) -> dict[str, _Key]:
+        now = machine_now()
         with self._store.reading() as session:
             return {
-                row.name: _Key(row.secret_hash, Grant(row.device, tuple(row.topics)))
+                row.name: _Key(_hashes(row, now), row.device, tuple(row.topics))
                 for row in working_keys(session)
             }
+
+
+def _hashes(row: DeviceKey, now: datetime) -> tuple[str, ...]:
+    old = old_hash(row, now)
+    return (row.secret_hash,) if old is None else (row.secret_hash, old)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ingest import alerting, rain, rollups, silence, storing, watching
 from ingest.bindings import Bindings, SensorFacts
 from ingest.devices import Heard
+from ingest.exactly_once import ExactlyOnce
 from ingest.formats.decode import decode
 from ingest.formats.decoded import GOOD, Decoded, Measurement, Unreadable, quarantined
 from ingest.formats.memory import Memory
@@ -65,6 +66,7 @@ class Pipeline:
         self.memory = memory or Memory()
         self.lessons = Lessons()
         self.repeats = Repeats()
+        self.exactly_once = ExactlyOnce()
         self.heard = Heard()
         self.rain = rain.RainMemory()
         self.judges: Judges | None = None
@@ -132,6 +134,7 @@ class Pipeline:
     def flush(self, session: Session, now: datetime) -> None:
         """Write what the batches and ticks of this transaction remember; then commit."""
         self.lessons.save(session)
+        self.exactly_once.save(session)
         self.heard.write(session, now)
         self.rain.save(session)
         if self.judges is not None:
@@ -146,6 +149,7 @@ class Pipeline:
         self.lessons.pending = {}
         self.watermarks.forget()
         self.repeats.forget()
+        self.exactly_once.forget()
 
     def watermark(self) -> datetime | None:
         """Return the instant up to which every source has told all, once all have spoken."""
@@ -173,7 +177,8 @@ class Pipeline:
             self.clients.setdefault(message.client, set()).add(device)
             for key in judges.bindings.by_device.get(device, ()):
                 silence.heard(session, judges, key, message.received_ms)
-        if self.repeats.knows(message, outcome):
+        repeated = message.exactly_once and self.exactly_once.knows(session, message)
+        if repeated or self.repeats.knows(message, outcome):
             batch.repeats += 1
             return
         measurements = _as_registered(judges, outcome.measurements)

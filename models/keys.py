@@ -3,15 +3,15 @@
 import hmac
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.errors import BadInput, Fault, Refusal
+from models.errors import BadInput, Fault, Missing, Refusal
 from models.event import record
 from models.people import Actor, DeviceKey
-from models.reasons import reason
+from models.reasons import Reason, reason
 from models.signin import digest, new_token
 
 _NAME = re.compile(r"[^\W_][\w.\-]{0,63}")
@@ -88,9 +88,63 @@ def working_keys(session: Session) -> Sequence[DeviceKey]:
     return session.scalars(select(DeviceKey).where(DeviceKey.revoked_at.is_(None))).all()
 
 
+def key_called(session: Session, name: str) -> DeviceKey:
+    """Return the key of this name. Raises Missing."""
+    key = session.scalars(select(DeviceKey).where(DeviceKey.name == name)).one_or_none()
+    if key is None:
+        raise Missing("key", name)
+    return key
+
+
+def old_hash(key: DeviceKey, now: datetime) -> str | None:
+    """Return the hash of the secret before the last rotation while it opens; machine time."""
+    over = key.old_until is not None and key.old_until <= now
+    return None if over else key.old_secret_hash
+
+
 def is_secret(kept: str, secret: str) -> bool:
     """Whether this is the secret of which `kept` is kept; takes as long when it isn't."""
     return hmac.compare_digest(kept, digest(secret))
+
+
+def why_not_rotate(key: DeviceKey, now: datetime) -> Reason | None:
+    """Say why a key can't get a new secret; a third one would cut off who has the first."""
+    if key.revoked_at is not None:
+        return reason("key.revoked_already", name=key.name)
+    if old_hash(key, now) is not None:
+        return reason("key.rotating_already", name=key.name)
+    return None
+
+
+def why_not_retire(key: DeviceKey, now: datetime) -> Reason | None:
+    """Say why there is no old secret to retire."""
+    if key.revoked_at is not None:
+        return reason("key.revoked_already", name=key.name)
+    if old_hash(key, now) is None:
+        return reason("key.nothing_to_retire", name=key.name)
+    return None
+
+
+def rotate_key(
+    key: DeviceKey, *, old_works_for: timedelta | None = None, by: Actor, now: datetime
+) -> str:
+    """Give a key a new secret and return it; it is kept nowhere. The caller commits.
+
+    The old one opens for `old_works_for`, without it until it is retired.
+    """
+    _refuse(why_not_rotate(key, by.machine_now()))
+    secret, at = new_token(), by.machine_now()
+    key.old_secret_hash, key.secret_hash, key.rotated_at = key.secret_hash, digest(secret), at
+    key.old_until = None if old_works_for is None else at + old_works_for
+    record(key, "rotate", by=by, now=now, why=reason("key.rotated", name=key.name))
+    return secret
+
+
+def retire_old_secret(key: DeviceKey, *, by: Actor, now: datetime) -> None:
+    """End a rotation: the old secret opens no more, and its connections end. Caller commits."""
+    _refuse(why_not_retire(key, by.machine_now()))
+    key.old_secret_hash = key.old_until = None
+    record(key, "retire", by=by, now=now, why=reason("key.retired", name=key.name))
 
 
 def revoke_key(key: DeviceKey, *, by: Actor, now: datetime) -> None:
@@ -98,4 +152,10 @@ def revoke_key(key: DeviceKey, *, by: Actor, now: datetime) -> None:
     if key.revoked_at is not None:
         raise Refusal(reason("key.revoked_already", name=key.name))
     key.revoked_at = by.machine_now()
+    key.old_secret_hash = key.old_until = None
     record(key, "revoke", by=by, now=now, why=reason("key.revoked", name=key.name))
+
+
+def _refuse(why: Reason | None) -> None:
+    if why is not None:
+        raise Refusal(why)

@@ -133,7 +133,11 @@ class ApiToken(Noun, Base):
 
 
 class DeviceKey(Noun, Base):
-    """What a device or a network gateway signs in to the receiver with; only its hash is kept."""
+    """What a device or a network gateway signs in to the receiver with; only hashes are kept.
+
+    While a key is rotating its old secret opens too, until `old_until` (machine time; None:
+    until somebody retires it), so that a device can be changed over without losing a reading.
+    """
 
     __tablename__ = "device_key"
     __table_args__ = (UniqueConstraint("name"),)
@@ -144,6 +148,9 @@ class DeviceKey(Noun, Base):
     topics: Mapped[list[Any]]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    rotated_at: Mapped[datetime | None]
+    old_secret_hash: Mapped[str | None]
+    old_until: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,18 @@ from typing import TypeVar
 
 from models.clock import ClockStart
 from models.errors import BadInput, Fault
+from models.settings_mqtt import (
+    RATE_IN_THE_OPEN,
+    CertificateFiles,
+    Listener,
+    file_of,
+    listeners_of,
+    rate_of,
+)
 from models.settings_text import (
     Address,
     Remote,
     Wrong,
-    address_of,
     broker_of,
     clock_of,
     database_of,
@@ -39,7 +46,11 @@ NAMES = (
     "DATA_DIR",
     "DATABASE_URL",
     "MQTT_URL",
+    "MQTT_CA",
     "MQTT_LISTEN",
+    "MQTT_TLS_CERT",
+    "MQTT_TLS_KEY",
+    "MQTT_RATE",
     "MQTT_TOPICS",
     "ANONYMOUS_MQTT",
     "SECRET_KEY",
@@ -64,7 +75,10 @@ class Settings:
     database_url: str = field(repr=False)
     secret_key: str = field(repr=False)  # "" only where `read` was told that none is needed
     mqtt: Remote | None = None  # None: the built-in receiver
-    mqtt_listen: Address = Address("127.0.0.1", 1883)
+    mqtt_ca: Path | None = None  # None: the system's authorities vouch for the broker
+    mqtt_listeners: tuple[Listener, ...] = (Listener(Address("127.0.0.1", 1883)),)
+    mqtt_certificate: CertificateFiles | None = None  # None: no listener speaks TLS
+    mqtt_rate: int | None = None  # messages per second; None: as `rate_at` says
     receives: bool = True  # no broker is named, or where to listen is said as well
     mqtt_topics: tuple[str, ...] = (MQTT_TOPICS,)
     anonymous_mqtt: bool = True
@@ -78,6 +92,25 @@ class Settings:
     trusted_proxies: int = 0  # of our own, whose word about who asks is taken
 
     @property
+    def mqtt_listen(self) -> Address:
+        """Where programs on this machine find the receiver: in the clear, if there is a choice."""
+        return self._nearest.address
+
+    @property
+    def _nearest(self) -> Listener:
+        return min(self.mqtt_listeners, key=lambda one: (one.tls, not one.address.is_loopback))
+
+    def takes_anonymous(self, listener: Listener) -> bool:
+        """Whether publishers need no credentials there: only on this machine, ever."""
+        return self.anonymous_mqtt and listener.address.is_loopback
+
+    def rate_at(self, listener: Listener) -> int:
+        """Return how many messages a second one sender may send there; 0 is without limit."""
+        if self.mqtt_rate is not None:
+            return self.mqtt_rate
+        return 0 if listener.address.is_loopback else RATE_IN_THE_OPEN
+
+    @property
     def broker_url(self) -> str | None:
         """The address of the broker, where there is one."""
         return None if self.mqtt is None else self.mqtt.url("mqtt")
@@ -86,7 +119,7 @@ class Settings:
     def publish_url(self) -> str:
         """Where simulator and replay publish: the receiver on this machine, else the broker."""
         if self.receives or self.mqtt is None:
-            return f"mqtt://{self.mqtt_listen}"
+            return f"mqtt{'s' if self._nearest.tls else ''}://{self.mqtt_listen}"
         return self.mqtt.url("mqtt")
 
     @classmethod
@@ -108,7 +141,7 @@ class Settings:
 def _read(cls: type[Settings], reader: "_Reader", *, demo: bool, secret_needed: bool) -> Settings:
     reader.refuse_misspelt()
     data_dir = reader.get("DATA_DIR", _default_data_dir(reader.environ, demo), folder_of)
-    listen = reader.get("MQTT_LISTEN", MQTT_LISTEN, address_of)
+    listeners = reader.get("MQTT_LISTEN", MQTT_LISTEN, listeners_of)
     host = reader.get("HOST", "127.0.0.1", host_of)
     port = reader.get("PORT", str(PORT), port_of)
     return cls(
@@ -117,10 +150,13 @@ def _read(cls: type[Settings], reader: "_Reader", *, demo: bool, secret_needed: 
         or sqlite_url(data_dir / "ridgewatch.db"),
         secret_key=reader.secret(secret_needed),
         mqtt=reader.optional("MQTT_URL", broker_of),
-        mqtt_listen=listen,
+        mqtt_ca=reader.optional("MQTT_CA", file_of),
+        mqtt_listeners=listeners,
+        mqtt_certificate=reader.certificate(listeners),
+        mqtt_rate=reader.optional("MQTT_RATE", rate_of),
         receives=not reader.value("MQTT_URL") or bool(reader.value("MQTT_LISTEN")),
         mqtt_topics=reader.get("MQTT_TOPICS", MQTT_TOPICS, filters_of),
-        anonymous_mqtt=reader.anonymous(listen),
+        anonymous_mqtt=reader.anonymous(listeners),
         host=host,
         port=port,
         public_url=reader.get("PUBLIC_URL", _own_url(host, port), web_address_of),
@@ -170,14 +206,30 @@ class _Reader:
             self.fault("SECRET_KEY", Wrong("settings.no_secret"))
         return key
 
-    def anonymous(self, listen: Address) -> bool:
-        """Return whether publishers need no credentials: only this machine's, and by default."""
+    def anonymous(self, listeners: tuple[Listener, ...]) -> bool:
+        """Return whether this machine's publishers need no credentials; by default they don't."""
         asked = self.optional("ANONYMOUS_MQTT", yes_or_no_of)
-        if asked and not listen.is_loopback:
-            self.fault(
-                "ANONYMOUS_MQTT", Wrong("settings.anonymous_in_the_open", listen=str(listen))
-            )
-        return listen.is_loopback if asked is None else asked
+        in_the_open = [one for one in listeners if not one.address.is_loopback]
+        if asked and in_the_open:
+            listen = str(in_the_open[0])
+            self.fault("ANONYMOUS_MQTT", Wrong("settings.anonymous_in_the_open", listen=listen))
+        if asked is None:
+            return len(in_the_open) < len(listeners)
+        return asked
+
+    def certificate(self, listeners: tuple[Listener, ...]) -> CertificateFiles | None:
+        """Return the certificate for TLS: needed with a `mqtts://` listener, and only there."""
+        wanted = any(one.tls for one in listeners)
+        files = {}
+        for name in ("MQTT_TLS_CERT", "MQTT_TLS_KEY"):
+            if wanted and not self.value(name):
+                self.fault(name, Wrong("settings.tls_without_certificate"))
+            elif self.value(name) and not wanted:
+                self.fault(name, Wrong("settings.certificate_unused"))
+            else:
+                files[name] = self.optional(name, file_of)
+        chain, key = files.get("MQTT_TLS_CERT"), files.get("MQTT_TLS_KEY")
+        return CertificateFiles(chain, key) if chain and key else None
 
     def refuse_misspelt(self) -> None:
         """Refuse `RIDGEWATCH_DATABASE_URI`: it would quietly mean another database."""

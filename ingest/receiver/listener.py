@@ -14,11 +14,13 @@ from time import monotonic
 
 from ingest.inbox import Inbox
 from ingest.message import Delivery
+from ingest.receiver.door import Door
 from ingest.receiver.keys import KeyBook
 from ingest.receiver.publishing import Counts
 from ingest.receiver.reception import Reception
-from ingest.receiver.sessions import Connection
+from ingest.receiver.sessions import CONNECT_WITHIN_S, Connection
 from ingest.receiver.wire import Code
+from models.key_use import Seen
 
 log = logging.getLogger(__name__)
 
@@ -32,24 +34,23 @@ BACKLOG = 2048
 class Receiver:
     """Listens in a thread of its own. `now_ms` gives site time; `sessions_file` outlives restarts.
 
-    Without `anonymous` a client needs a key that `keys` knows.
+    Whoever is not let in without one needs a key that `keys` knows.
     """
 
     def __init__(
         self,
-        listen: tuple[str, int],
+        doors: Sequence[Door],
         inbox: Inbox,
         now_ms: Callable[[], int],
         *,
         keys: KeyBook | None = None,
-        anonymous: bool = False,
         timezone: str = "UTC",
         sessions_file: Path | None = None,
     ) -> None:
-        self._listen, self._inbox, self._now_ms = listen, inbox, now_ms
-        self._keys, self._anonymous = keys, anonymous
+        self._doors, self._inbox, self._now_ms = doors, inbox, now_ms
+        self._keys = keys
         self._timezone, self._sessions_file = timezone, sessions_file
-        self._started: Future[int] = Future()
+        self._started: Future[list[int]] = Future()
         self._thread = Thread(target=self._run, name="receiver", daemon=True)
         self._reception: Reception | None = None
         self._stopping: asyncio.Event | None = None
@@ -69,9 +70,14 @@ class Receiver:
         self._thread.join()
 
     @property
-    def port(self) -> int:
-        """The port that it listens on, also where 0 was asked for."""
+    def ports(self) -> list[int]:
+        """The port of each door, also where 0 was asked for."""
         return self._started.result()
+
+    @property
+    def port(self) -> int:
+        """The port of the first door."""
+        return self.ports[0]
 
     @property
     def connections(self) -> int:
@@ -96,6 +102,15 @@ class Receiver:
                 owed.setdefault(connection, []).append(packet_id)
         if owed:
             self._call(_acknowledge, owed)
+
+    def news(self, within_s: float = 5.0) -> dict[str, Seen]:
+        """Return what each key did since the last call. Raises TimeoutError of a stuck loop."""
+        told: Future[dict[str, Seen]] = Future()
+        reception = self._reception
+        if reception is None:
+            return {}
+        self._call(lambda: told.set_result(reception.news()))
+        return told.result(within_s)
 
     def _call(self, what: Callable[..., object], *given: object) -> None:
         """Have the network thread do something, if it is still there."""
@@ -124,21 +139,22 @@ class Receiver:
             self._inbox,
             self._now_ms,
             keys=self._keys,
-            anonymous=self._anonymous,
             timezone=self._timezone,
             sessions_file=self._sessions_file,
         )
         self._stopping = asyncio.Event()
-        host, port = self._listen
-        server = await loop.create_server(
-            lambda: Connection(reception), host, port, backlog=BACKLOG
-        )
-        self._started.set_result(server.sockets[0].getsockname()[1])
-        log.info("receiver=listening host=%s port=%d", host, self.port)
+        servers: list[asyncio.Server] = []
         try:
+            for door in self._doors:
+                servers.append(await _open(loop, reception, door))
+            self._started.set_result([one.sockets[0].getsockname()[1] for one in servers])
+            for door, port in zip(self._doors, self.ports, strict=True):
+                tls = door.certificate is not None
+                log.info("receiver=listening host=%s port=%d tls=%d", door.host, port, tls)
             await self._look_after(reception)
         finally:
-            server.close()
+            for server in servers:
+                server.close()
             await _close_all(reception)
             reception.close()
 
@@ -154,6 +170,9 @@ class Receiver:
             if now - keys_checked_at >= CHECK_KEYS_EVERY_S:
                 keys_checked_at = now
                 self._checking = self._checking or asyncio.create_task(self._check_keys(reception))
+                for door in self._doors:
+                    if door.certificate is not None:
+                        door.certificate.refresh()
             try:
                 await asyncio.wait_for(self._stopping.wait(), LOOK_AFTER_EVERY_S)
             except TimeoutError:
@@ -163,6 +182,22 @@ class Receiver:
         """Runs beside the rounds: a slow database must not keep them waiting."""
         await reception.close_revoked()
         self._checking = None
+
+
+async def _open(
+    loop: asyncio.AbstractEventLoop, reception: Reception, door: Door
+) -> asyncio.Server:
+    """Listen at a door. Whoever begins TLS has as long to finish it as for its CONNECT."""
+    tls = None if door.certificate is None else door.certificate.context
+    return await loop.create_server(
+        lambda: Connection(reception, door),
+        door.host,
+        door.port,
+        backlog=BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=None if tls is None else CONNECT_WITHIN_S,
+        ssl_shutdown_timeout=None if tls is None else FLUSH_WITHIN_S,
+    )
 
 
 def _acknowledge(owed: dict[Connection, list[int]]) -> None:

@@ -31,11 +31,11 @@ class Owed:
         """Return the answers to accepted messages, with the refusals whose turn it is."""
         if not self._refused:
             self._settled += len(packet_ids)
-            return replies.pubacks(packet_ids)
+            return replies.acknowledgements(packet_ids)
         answers = bytearray()
         for packet_id in packet_ids:
             self._settled += 1
-            answers += replies.pubacks((packet_id,)) + self._refusals_due()
+            answers += replies.acknowledgements((packet_id,)) + self._refusals_due()
         return bytes(answers)
 
     def _refusals_due(self) -> bytes:

@@ -44,6 +44,13 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """PUBREL: the sender has been told that a message of QoS 2 is here, and forgets it."""
+
+    packet_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Subscribe:
     packet_id: int
     filters: tuple[str, ...]
@@ -68,4 +75,4 @@ class Ping:
     pass
 
 
-Packet = Connect | Publish | Subscribe | Unsubscribe | Disconnect | Ping
+Packet = Connect | Publish | Release | Subscribe | Unsubscribe | Disconnect | Ping

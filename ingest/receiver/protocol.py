@@ -13,17 +13,20 @@ from ingest.receiver.packets import (
     Packet,
     Ping,
     Publish,
+    Release,
     Subscribe,
     Unsubscribe,
     Will,
 )
 from ingest.receiver.wire import Code, ProtocolError, Reader
 
-CONNECT, PUBLISH, PUBACK = 1, 3, 4
+CONNECT, PUBLISH, PUBACK, PUBREL = 1, 3, 4, 6
 SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT, AUTH = 8, 10, 12, 14, 15
 
 # MQTT 2.1.3: the low four bits of the first byte, fixed for all but PUBLISH.
-_FLAGS: Final = {CONNECT: 0, PUBACK: 0, SUBSCRIBE: 2, UNSUBSCRIBE: 2, PINGREQ: 0, DISCONNECT: 0}
+_FLAGS: Final = {
+    CONNECT: 0, PUBREL: 2, SUBSCRIBE: 2, UNSUBSCRIBE: 2, PINGREQ: 0, DISCONNECT: 0
+}  # fmt: skip
 
 
 def frame(buffer: bytes | bytearray, at: int) -> tuple[int, int] | None:
@@ -49,12 +52,14 @@ def parse(first: int, body: bytes, version: int = V311) -> Packet:
         return publish(first, body, version)
     if kind == AUTH and version == V5:
         raise ProtocolError(Code.PROTOCOL_ERROR, "AUTH without an authentication method")
-    if kind not in _FLAGS or kind == PUBACK:
+    if kind not in _FLAGS or (kind == PUBREL and version == V5):
         raise ProtocolError(Code.PROTOCOL_ERROR, f"packet type {kind} is not for a publisher")
     if first & 0x0F != _FLAGS[kind]:
         raise ProtocolError(Code.MALFORMED_PACKET, f"flags of packet type {kind}")
     if kind == CONNECT:
         return connect(body)
+    if kind == PUBREL:
+        return release(first, body)
     if kind == PINGREQ:
         Reader(body).expect_end()
         return Ping()
@@ -144,7 +149,7 @@ def publish_head(first: int, body: bytes, version: int) -> tuple[bytes, int, int
         packet_id = int.from_bytes(body[at : at + 2], "big")
         at += 2
         if qos > 1 or not packet_id:
-            _refuse_quality(qos, packet_id)
+            _check_quality(qos, packet_id, version)
     elif first & 8:
         raise ProtocolError(Code.MALFORMED_PACKET, "DUP on a PUBLISH of QoS 0")
     if at + (version == V5) > size:
@@ -154,11 +159,23 @@ def publish_head(first: int, body: bytes, version: int) -> tuple[bytes, int, int
     return raw_topic, packet_id, at
 
 
-def _refuse_quality(qos: int, packet_id: int) -> None:
-    if qos == 2:
+def _check_quality(qos: int, packet_id: int, version: int) -> None:
+    """Let QoS 2 pass from MQTT 3.1.1 alone: MQTT 5 has been told that its maximum is 1."""
+    if qos == 3 or not packet_id:
+        text = "PUBLISH of QoS 3" if qos == 3 else "packet id 0"
+        raise ProtocolError(Code.MALFORMED_PACKET, text)
+    if version == V5:
         raise ProtocolError(Code.QOS_NOT_SUPPORTED, "PUBLISH of QoS 2")
-    text = "PUBLISH of QoS 3" if qos == 3 else f"packet id {packet_id}"
-    raise ProtocolError(Code.MALFORMED_PACKET, text)
+
+
+def release(first: int, body: bytes) -> Release:
+    """Read the PUBREL of MQTT 3.1.1."""
+    if first & 0x0F != _FLAGS[PUBREL]:
+        raise ProtocolError(Code.MALFORMED_PACKET, "flags of PUBREL")
+    reader = Reader(body)
+    packet_id = _packet_id(reader)
+    reader.expect_end()
+    return Release(packet_id)
 
 
 def _publish_properties(first: int, body: bytes, at: int) -> int:

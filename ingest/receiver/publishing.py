@@ -11,6 +11,7 @@ from ingest.receiver import protocol, replies, wire
 from ingest.receiver.keys import Grant, may_publish
 from ingest.receiver.owed import Owed
 from ingest.receiver.packets import V5, V311
+from ingest.receiver.uses import Use
 from ingest.receiver.wire import Code, ProtocolError
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class Counts:
     oversize: int = 0
     turned_away: int = 0  # connections with wrong or no credentials
     faults: int = 0  # connections closed because what came is not MQTT, or not allowed
+    slowed: int = 0  # times that a connection had to wait because it sent too fast
 
 
 class _Oversize(NamedTuple):
@@ -51,9 +53,11 @@ class Publishing:
         counts: Counts,
         timezone: str,
         resumed: bool,
+        use: Use,
     ) -> None:
         self.batch: list[Delivery] = []
         self.owed = Owed()
+        self.use = use
         self._counts, self._refused_before = counts, False
         self._connection, self._client_id = connection, client_id
         self._grant, self._version = grant, version
@@ -113,12 +117,31 @@ class Publishing:
     ) -> None:
         if packet_id:
             self._count_owed()
+        qos, once, owed = first >> 1 & 3, 0, packet_id
+        if qos == 2:
+            once, owed = packet_id, packet_id | replies.RECEIVED
         message = Message(
-            topic, payload, now_ms, first >> 1 & 3, bool(first & 1), bool(first & 8), self._resumed,
-            self._client_id, self._grant.device, "receiver", self._timezone, oversize,
+            topic, payload, now_ms, qos, bool(first & 1), bool(first & 8), self._resumed,
+            self._client_id, self._grant.device, "receiver", self._timezone, oversize, once,
         )  # fmt: skip
         self._resumed = False
-        self.batch.append(Delivery(message, Receipt(self._connection, packet_id)))
+        self.batch.append(Delivery(message, Receipt(self._connection, owed)))
+
+    def release(self, first: int, body: bytes, now_ms: int) -> None:
+        """Take PUBREL in, in its turn: its message's number may mean another one after this."""
+        packet_id = protocol.release(first, body).packet_id
+        self.owed.accept()
+        message = Message(
+            f"$ridgewatch/released/{self._client_id}",
+            b"",
+            now_ms,
+            qos=2,
+            client=self._client_id,
+            device=self._grant.device,
+            exactly_once=packet_id,
+        )
+        receipt = Receipt(self._connection, packet_id | replies.COMPLETED)
+        self.batch.append(Delivery(message, receipt))
 
     def _count_owed(self) -> None:
         self.owed.accept()
@@ -136,6 +159,7 @@ class Publishing:
     def _refuse(self, raw_topic: bytes, packet_id: int) -> bytes:
         """Refuse a message as MQTT 5 can; a 3.1.1 client must not be told success, so it goes."""
         self._counts.refused += 1
+        self.use.refused += 1
         if not self._refused_before:  # one line per connection: devices never tire
             self._refused_before = True
             log.warning("client=%r refused_topic=%r", self._client_id, raw_topic.decode())

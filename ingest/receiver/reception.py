@@ -11,11 +11,14 @@ from typing import Protocol
 
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
+from ingest.receiver.door import Door
 from ingest.receiver.keys import ANYTHING, Grant, KeyBook, may_publish
 from ingest.receiver.packets import V311, Connect, Will
 from ingest.receiver.publishing import Counts
 from ingest.receiver.remembered import Remembered
+from ingest.receiver.uses import Uses
 from ingest.receiver.wire import Code
+from models.key_use import Seen
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,6 @@ class Reception:
         now_ms: Callable[[], int],
         *,
         keys: KeyBook | None,
-        anonymous: bool,
         timezone: str,
         sessions_file: Path | None,
     ) -> None:
@@ -63,24 +65,26 @@ class Reception:
         self.counts = Counts()
         self.guests: dict[str, Guest] = {}
         self.open: set[Guest] = set()
-        self._keys, self._anonymous = keys, anonymous
+        self.uses = Uses(self.loop.time)
+        self._keys = keys
         self._remembered = Remembered(sessions_file, self.loop.time)
         self._delayed: dict[str, tuple[asyncio.TimerHandle, Callable[[], None]]] = {}
         self._waiting: list[Guest] = []
         # Key books ask a database and hash passwords: neither may stop the loop.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="receiver-keys")
 
-    async def why_not_or_grant(self, asked: Connect) -> Code | Grant:
+    async def why_not_or_grant(self, asked: Connect, door: Door) -> Code | Grant:
         """Return what this client may do, or why it may not come in."""
         if code := _why_not_named_so(asked):
             return code
         named = asked.username is not None or asked.password is not None
         try:
-            grant = await self._grant(asked) if named else self._without_key()
+            grant = await self._grant(asked, door) if named else _without_key(door)
         except Exception:  # the key book asks a database; while that fails nobody can come in
             log.exception("client=%r key_book=failed", asked.client_id)
             return Code.UNAVAILABLE
         if grant is None:
+            self.uses.turn_away(asked.username)
             return Code.BAD_CREDENTIALS if named else Code.NOT_AUTHORISED
         if asked.will and not may_publish(grant, asked.will.topic):
             return Code.NOT_AUTHORISED
@@ -89,12 +93,9 @@ class Reception:
             return Code.BAD_CLIENT_ID  # a key may not push out another's device
         return grant
 
-    def _without_key(self) -> Grant | None:
-        return ANYTHING if self._anonymous else None
-
-    async def _grant(self, asked: Connect) -> Grant | None:
+    async def _grant(self, asked: Connect, door: Door) -> Grant | None:
         if self._keys is None:
-            return self._without_key()
+            return _without_key(door)
         return await self.loop.run_in_executor(
             self._helpers, self._keys.check, asked.client_id, asked.username, asked.password
         )
@@ -152,22 +153,27 @@ class Reception:
             )
             self.inbox.extend([Delivery(message, Receipt(None, 0))])
 
+    def news(self) -> dict[str, Seen]:
+        """Return what each key did since the last call."""
+        return self.uses.news(guest.username for guest in self.guests.values())
+
     async def close_revoked(self) -> None:
         """Close the connections whose keys no longer stand."""
-        opened = {guest: guest.username for guest in self.guests.values() if guest.username}
+        opened = [
+            (guest, guest.username, guest.grant)
+            for guest in self.guests.values()
+            if guest.username is not None
+        ]
         if self._keys is None or not opened:
             return
         try:
-            gone = await self.loop.run_in_executor(
-                self._helpers, _revoked, self._keys, set(opened.values())
-            )
+            gone = await self.loop.run_in_executor(self._helpers, _revoked, self._keys, opened)
         except Exception:  # the key book asks a database; who is in stays in while that fails
             log.exception("key_book=failed")
             return
-        for guest, username in opened.items():
-            if username in gone:
-                log.warning("client=%r key=%r revoked=1", guest.client_id, username)
-                guest.leave(Code.NOT_AUTHORISED)
+        for guest in gone:
+            log.warning("client=%r key=%r revoked=1", guest.client_id, guest.username)
+            guest.leave(Code.NOT_AUTHORISED)
 
     def wait_for_room(self, guest: Guest) -> None:
         """Have the guest carry on when the inbox has room again."""
@@ -193,8 +199,12 @@ class Reception:
         self._helpers.shutdown(wait=False, cancel_futures=True)
 
 
-def _revoked(keys: KeyBook, usernames: set[str]) -> set[str]:
-    return {username for username in usernames if not keys.holds(username)}
+def _revoked(keys: KeyBook, opened: list[tuple[Guest, str, Grant]]) -> list[Guest]:
+    return [guest for guest, username, grant in opened if not keys.holds(username, grant)]
+
+
+def _without_key(door: Door) -> Grant | None:
+    return ANYTHING if door.anonymous else None
 
 
 def _why_not_named_so(asked: Connect) -> Code | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from struct import Struct
 
 from ingest.message import LARGEST_PACKET_BYTES
@@ -20,7 +20,10 @@ _OLD_REFUSALS = {
     Code.UNAVAILABLE: 3,
     Code.BAD_CREDENTIALS: 4,
 }
-_PUBACK = Struct(">BBH").pack
+_ACKNOWLEDGEMENT = Struct(">BBH").pack
+
+RECEIVED, COMPLETED = 0x50 << 16, 0x70 << 16
+"""PUBREC and PUBCOMP, as parts of the number that is owed an answer."""
 
 # Maximum QoS 1, no retain, Maximum Packet Size, Receive Maximum. Topic Alias Maximum is 0 when it
 # is not named (3.2.2.3.8).
@@ -47,9 +50,15 @@ def not_welcome(version: int, code: Code) -> bytes:
     return bytes((0x20, 3, 0, code, 0))
 
 
-def pubacks(packet_ids: Iterable[int]) -> bytes:
-    """Return one PUBACK after the other; both versions write success the same way."""
-    return b"".join([_PUBACK(0x40, 2, packet_id) for packet_id in packet_ids])
+def acknowledgements(owed: Sequence[int]) -> bytes:
+    """Return one answer after the other; both versions write success the same way.
+
+    A number up to 65,535 is owed a PUBACK; with `RECEIVED` or `COMPLETED` in it, the first or
+    the second answer to a message of QoS 2.
+    """
+    if max(owed, default=0) < RECEIVED:
+        return b"".join([_ACKNOWLEDGEMENT(0x40, 2, packet_id) for packet_id in owed])
+    return b"".join([_ACKNOWLEDGEMENT(one >> 16 or 0x40, 2, one & 0xFFFF) for one in owed])
 
 
 def refusal(packet_id: int, code: Code) -> bytes:

@@ -11,10 +11,12 @@ from uuid import uuid4
 
 from ingest.message import LARGEST_PACKET_BYTES
 from ingest.receiver import protocol, replies
+from ingest.receiver.door import Door, Pace
 from ingest.receiver.keys import ANYTHING, Grant
 from ingest.receiver.packets import V5, V311, Connect, Disconnect, Will
 from ingest.receiver.publishing import Publishing
 from ingest.receiver.reception import Reception
+from ingest.receiver.uses import Use
 from ingest.receiver.wire import Code, ProtocolError
 
 log = logging.getLogger(__name__)
@@ -26,19 +28,19 @@ LARGEST_CONNECT_BYTES = 128 * 1024  # a will of 64 KiB and all names; it comes b
 MOST_PACKETS_AT_ONCE = 2000  # some 20 ms; then the other connections have their turn
 
 # Why a connection is not read for now: the inbox is full, its key is being checked, it does not
-# read what we answer, or it has had its turn.
-_ROOM, _KEY, _ANSWERS, _TURN = "room", "key", "answers", "turn"
+# read what we answer, it has had its turn, or it sends faster than it may.
+_ROOM, _KEY, _ANSWERS, _TURN, _PACE = "room", "key", "answers", "turn", "pace"
 
 
 class Connection(asyncio.Protocol):
     """Acts on all packets of one read without awaiting anything, which is what makes it fast."""
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Reception, door: Door) -> None:
         self.client_id, self.grant = "", ANYTHING
         self.username: str | None = None
         self.will: Will | None = None
         self.expiry_s: int | None = 0
-        self._reception = reception
+        self._reception, self._door = reception, door
         self._buffer, self._answers = bytearray(), bytearray()
         self._version, self._keep_alive_s = V311, 0
         self._publishing: Publishing | None = None  # once it is admitted
@@ -159,24 +161,48 @@ class Connection(asyncio.Protocol):
                     break
                 left -= 1
                 first = buffer[at]
+                kind = first >> 4
                 if left < 0:
                     self._end_turn()
                     break
-                if first >> 4 != protocol.PUBLISH:
+                if kind != protocol.PUBLISH and kind != protocol.PUBREL:
                     self._obey(first, start, end, at)
                 elif len(publishing.batch) >= room:
                     self._wait_for_room()
                     break
                 elif end - at > largest:
+                    if kind == protocol.PUBREL:
+                        raise ProtocolError(Code.TOO_LARGE, f"a packet of {end - at} bytes")
                     if not publishing.begin_drain(first, buffer, start, end - at):
                         break
                     end = at + self._drain(publishing, at, now_ms)
+                elif kind == protocol.PUBREL:
+                    self._release_message(publishing, first, bytes(buffer[start:end]), now_ms)
                 elif refusal := publishing.publish(first, bytes(buffer[start:end]), now_ms):
                     self._answers += refusal
                 at = end
         finally:
             self._hand_over()
         del buffer[:at]
+        if publishing.use.pace is not None:
+            self._keep_pace(publishing.use.pace, MOST_PACKETS_AT_ONCE - max(left, 0), at)
+
+    def _release_message(
+        self, publishing: Publishing, first: int, body: bytes, now_ms: int
+    ) -> None:
+        if self._version == V5:  # told that the maximum is QoS 1, it has nothing to release
+            raise ProtocolError(Code.PROTOCOL_ERROR, "PUBREL without QoS 2")
+        publishing.release(first, body, now_ms)
+
+    def _keep_pace(self, pace: Pace, packets: int, size: int) -> None:
+        """Stop reading whoever has sent more than it may, until it has waited for it."""
+        if self._closed or not size or not (wait_s := pace.spend(packets, size)):
+            return
+        assert self._publishing is not None
+        self._publishing.use.slowed_s += wait_s
+        self._reception.counts.slowed += 1
+        self._hold(_PACE)
+        self._reception.loop.call_later(wait_s, self._release, _PACE)
 
     def _drain(self, publishing: Publishing, at: int, now_ms: int) -> int:
         passed, refusal = publishing.drain(len(self._buffer) - at, now_ms)
@@ -187,6 +213,7 @@ class Connection(asyncio.Protocol):
         """Put what was read into the inbox, and what has to be answered at once on the wire."""
         if self._publishing and (batch := self._publishing.batch):
             self._reception.counts.received += len(batch)
+            self._publishing.use.messages += len(batch)
             self._reception.inbox.extend(batch)
             self._publishing.batch = []
         if self._answers:
@@ -222,7 +249,7 @@ class Connection(asyncio.Protocol):
     # Coming in and going.
 
     async def _check_key(self, asked: Connect) -> None:
-        grant = await self._reception.why_not_or_grant(asked)
+        grant = await self._reception.why_not_or_grant(asked, self._door)
         if self._closed:
             return
         if isinstance(grant, Code):
@@ -248,12 +275,19 @@ class Connection(asyncio.Protocol):
             counts=self._reception.counts,
             timezone=self._reception.timezone,
             resumed=present or seen,
+            use=self._use_of_key(asked, grant),
         )
         self._keep_alive_s = asked.keep_alive_s
         log.debug("client=%r connected=1 version=%d", self.client_id, asked.version)
         hello = replies.welcome(asked.version, session_present=present, assigned_id=assigned_id)
         self._transport.write(hello)
         self._release(_KEY)
+
+    def _use_of_key(self, asked: Connect, grant: Grant) -> Use:
+        use = self._reception.uses.of(asked.username, self._door.limit)
+        use.came = True
+        use.came_with_old |= grant.with_old_secret
+        return use
 
     def _fail(self, fault: ProtocolError) -> None:
         self._reception.counts.faults += 1

@@ -11,6 +11,7 @@ from ingest.receiver.packets import (
     Packet,
     Ping,
     Publish,
+    Release,
     Subscribe,
     Unsubscribe,
     Will,
@@ -67,6 +68,7 @@ def test_publish_of_both_versions():
 def test_the_smaller_packets():
     assert parsed(packet(0x82, b"\0\1" + text("a/#") + b"\0")) == Subscribe(1, ("a/#",))
     assert parsed(packet(0xA2, b"\0\2\0" + text("a/#")), V5) == Unsubscribe(2, ("a/#",))
+    assert parsed(packet(0x62, b"\0\3")) == Release(3)
     assert parsed(packet(0xC0, b"")) == Ping()
     assert parsed(packet(0xE0, b"")) == Disconnect()
     assert parsed(packet(0xE0, b"\x04"), V5) == Disconnect(with_will=True)
@@ -95,7 +97,13 @@ def test_the_smaller_packets():
         (publish(b"\xff"), V311, Code.MALFORMED_PACKET),
         (publish(b"\xed\xa0\x80"), V311, Code.MALFORMED_PACKET),
         (publish("a", flags=0x02), V311, Code.MALFORMED_PACKET),
-        (publish("a", b"xy", flags=0x04), V311, Code.QOS_NOT_SUPPORTED),
+        (publish("a", b"xy", flags=0x04, version=V5), V5, Code.QOS_NOT_SUPPORTED),
+        (publish("a", b"\0\0", flags=0x04), V311, Code.MALFORMED_PACKET),
+        (packet(0x62, b"\0\1"), V5, Code.PROTOCOL_ERROR),
+        (packet(0x60, b"\0\1"), V311, Code.MALFORMED_PACKET),
+        (packet(0x62, b"\0\0"), V311, Code.MALFORMED_PACKET),
+        (packet(0x62, b"\0\1\0"), V311, Code.MALFORMED_PACKET),
+        (packet(0x50, b"\0\1"), V311, Code.PROTOCOL_ERROR),
         (publish("a", b"xy", flags=0x06), V311, Code.MALFORMED_PACKET),
         (publish("a", flags=0x08), V311, Code.MALFORMED_PACKET),
         (packet(0x30, b"\0\5a"), V311, Code.MALFORMED_PACKET),

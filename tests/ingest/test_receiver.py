@@ -10,6 +10,7 @@ import pytest
 from ingest.inbox import Inbox
 from ingest.message import LARGEST_PACKET_BYTES
 from ingest.receiver import listener, sessions
+from ingest.receiver.door import Door
 from ingest.receiver.keys import Grant
 from ingest.receiver.listener import Receiver
 from ingest.receiver.wire import Code
@@ -37,7 +38,7 @@ class Keys:
     def __init__(self):
         self.revoked = set()
 
-    def holds(self, username):
+    def holds(self, username, grant):
         return username not in self.revoked
 
     def check(self, client_id, username, password):
@@ -51,10 +52,10 @@ class Keys:
 
 
 @contextmanager
-def receiving(limit=1000, **options):
+def receiving(limit=1000, limit_of_pace=None, **options):
     inbox = Inbox(limit)
-    options.setdefault("anonymous", "keys" not in options)
-    receiver = Receiver(("127.0.0.1", 0), inbox, lambda: NOW_MS, **options)
+    door = Door("127.0.0.1", 0, anonymous="keys" not in options, limit=limit_of_pace)
+    receiver = Receiver([door], inbox, lambda: NOW_MS, **options)
     receiver.start()
     try:
         yield receiver, inbox
@@ -245,15 +246,6 @@ def test_an_old_client_is_never_told_success_for_a_refused_message():
         assert messages(take(inbox, 1))[0].device is None
 
 
-def test_an_old_client_that_sends_qos_2_is_closed_and_what_it_sent_before_is_kept():
-    with receiving() as (receiver, inbox):
-        node = Publisher(receiver.port, connect("n"))
-        node.say(publish("t", b"good", 1), publish("t", b"\0\2exactly once", flags=0x04))
-
-        assert node.is_closed()
-        assert [m.payload for m in messages(take(inbox, 1))] == [b"good"]
-
-
 def test_one_devices_key_does_not_push_out_another_device():
     with receiving(keys=Keys()) as (receiver, _):
         first = Publisher(receiver.port, connect("n", user=("node-1", "right")))
@@ -442,7 +434,7 @@ def test_a_client_that_reads_no_answers_is_not_read_either():
 def test_a_taken_address_is_an_error_at_start():
     with receiving() as (receiver, inbox):
         with pytest.raises(OSError):
-            Receiver(("127.0.0.1", receiver.port), inbox, lambda: 0, anonymous=True).start()
+            Receiver([Door("127.0.0.1", receiver.port)], inbox, lambda: 0).start()
 
 
 def test_stop_says_goodbye_without_wills_and_late_receipts_are_harmless():

@@ -4,6 +4,7 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -12,9 +13,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ingest.inbox import Inbox
+from ingest.receiver.door import Door
 from ingest.receiver.listener import Receiver
 from tests.ingest.publisher import NOW_MS, eventually, messages, take
 
+DOOR = Door("127.0.0.1", 0, anonymous=True)
 BOTH = pytest.mark.parametrize("version", [mqtt.MQTTv311, mqtt.MQTTv5])
 
 # The fixture only says that mosquitto has to be installed; no broker is started here.
@@ -24,7 +27,7 @@ MOSQUITTO_PUB = pytest.mark.usefixtures("start_mosquitto")
 @pytest.fixture
 def house():
     inbox = Inbox(5000)
-    receiver = Receiver(("127.0.0.1", 0), inbox, lambda: NOW_MS, anonymous=True)
+    receiver = Receiver([DOOR], inbox, lambda: NOW_MS)
     receiver.start()
     yield receiver, inbox
     receiver.stop()
@@ -74,7 +77,7 @@ def test_paho_is_told_of_success_only_after_the_commit(house, version):
 @BOTH
 def test_what_was_not_acknowledged_comes_again_after_a_restart(version):
     inbox = Inbox(1000)
-    first = Receiver(("127.0.0.1", 0), inbox, lambda: NOW_MS, anonymous=True)
+    first = Receiver([DOOR], inbox, lambda: NOW_MS)
     first.start()
     with paho(first.port, version) as client:
         for number in range(20):
@@ -83,7 +86,7 @@ def test_what_was_not_acknowledged_comes_again_after_a_restart(version):
         time.sleep(0.05)
         first.stop()
 
-        again = Receiver(("127.0.0.1", first.port), inbox, lambda: NOW_MS, anonymous=True)
+        again = Receiver([replace(DOOR, port=first.port)], inbox, lambda: NOW_MS)
         again.start()
         redelivered = take(inbox, 5, within_s=8)
         again.acknowledge(redelivered)

@@ -82,7 +82,8 @@ def test_a_revoked_key_and_a_new_one_are_noticed_within_five_seconds(store: Stor
     clock = Stopwatch()
     keys = StoredKeys(store, clock)
     old = make(store, "old", "a/#")
-    assert keys.check("", "old", old.encode())
+    opened = keys.check("", "old", old.encode())
+    assert opened
 
     revoke(store, "old")
     new = make(store, "new", "a/#")
@@ -90,7 +91,7 @@ def test_a_revoked_key_and_a_new_one_are_noticed_within_five_seconds(store: Stor
 
     assert KEPT_S < 5
     assert keys.check("", "old", old.encode()) is None
-    assert not keys.holds("old")
+    assert not keys.holds("old", opened)
     assert keys.check("", "new", new.encode())
 
 

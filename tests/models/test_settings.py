@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from models.clock import ClockStart
 from models.errors import BadInput
 from models.settings import NAMES, PREFIX, Settings
+from models.settings_mqtt import CertificateFiles, Listener
 from models.settings_text import Address, Remote
 from models.words.render import LANGUAGES, Reader, text
 
@@ -91,6 +92,14 @@ def test_every_fault_is_listed_at_once() -> None:
         ("MQTT_LISTEN", "1883", "address_unreadable"),
         ("MQTT_LISTEN", "::1:1883", "address_unreadable"),
         ("MQTT_LISTEN", "127.0.0.1:0", "port_unreadable"),
+        ("MQTT_LISTEN", "http://0.0.0.0:1883", "address_unreadable"),
+        ("MQTT_LISTEN", "mqtt://user:pass@0.0.0.0:1883", "address_unreadable"),
+        ("MQTT_LISTEN", "127.0.0.1:1883,127.0.0.1:1883", "address_twice"),
+        ("MQTT_LISTEN", "127.0.0.1:1883,", "address_unreadable"),
+        ("MQTT_TLS_CERT", "/etc/passwd", "certificate_unused"),
+        ("MQTT_CA", "/no/such.pem", "file_unreadable"),
+        ("MQTT_RATE", "fast", "rate_unreadable"),
+        ("MQTT_RATE", "-1", "rate_unreadable"),
         ("MQTT_TOPICS", "a/#/b", "topics_unreadable"),
         ("MQTT_TOPICS", "a/b+", "topics_unreadable"),
         ("MQTT_TOPICS", ",", "topics_unreadable"),
@@ -161,6 +170,44 @@ def test_a_receiver_in_the_open_demands_credentials() -> None:
     assert faults(
         KEY | {"RIDGEWATCH_MQTT_LISTEN": "0.0.0.0:1883", "RIDGEWATCH_ANONYMOUS_MQTT": "yes"}
     ) == {"RIDGEWATCH_ANONYMOUS_MQTT": "settings.anonymous_in_the_open"}
+
+
+def test_the_receiver_may_listen_in_the_clear_here_and_with_tls_for_the_others(
+    tmp_path: Path,
+) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.touch()
+    key.touch()
+
+    read = settings(
+        MQTT_LISTEN="mqtts://[::]:8883, mqtts://0.0.0.0, 127.0.0.1:1883",
+        MQTT_TLS_CERT=str(chain),
+        MQTT_TLS_KEY=str(key),
+    )
+
+    everywhere, old, here = read.mqtt_listeners
+    assert (everywhere, old) == (
+        Listener(Address("::", 8883), True),
+        Listener(Address("0.0.0.0", 8883), True),
+    )
+    assert read.mqtt_certificate == CertificateFiles(chain, key)
+    assert [read.takes_anonymous(one) for one in read.mqtt_listeners] == [False, False, True]
+    assert [read.rate_at(one) for one in read.mqtt_listeners] == [2000, 2000, 0]
+    assert read.mqtt_listen == here.address
+    assert read.publish_url == "mqtt://127.0.0.1:1883"
+
+
+def test_tls_needs_a_certificate_and_its_key() -> None:
+    assert faults(KEY | {"RIDGEWATCH_MQTT_LISTEN": "mqtts://127.0.0.1:8883"}) == {
+        "RIDGEWATCH_MQTT_TLS_CERT": "settings.tls_without_certificate",
+        "RIDGEWATCH_MQTT_TLS_KEY": "settings.tls_without_certificate",
+    }
+
+
+def test_a_rate_that_is_set_holds_on_every_address() -> None:
+    read = settings(MQTT_RATE="50")
+
+    assert [read.rate_at(one) for one in read.mqtt_listeners] == [50]
 
 
 def test_the_clock_has_a_start_and_a_speed() -> None:
