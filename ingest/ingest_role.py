@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic, sleep
+from typing import Any
 
 from sqlalchemy import select
 
@@ -23,6 +24,7 @@ from ingest.receiver.listener import Receiver
 from ingest.resuming import resume_clock
 from ingest.storage_faults import give_up, is_storage_lost
 from ingest.subscriber import Subscriber
+from ingest.telling import TELL_EVERY_S, Telling
 from ingest.watching import Watch, tell, untold
 from ingest.work_role import Work
 from ingest.worker import SiteTime, Worker
@@ -57,7 +59,11 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
     ]
     with _sources(settings, store, inbox, time) as sources:
         worker.sources = sources
-        _say_where(settings, store, sources)
+        where = _say_where(settings, store, sources)
+        if isinstance(receiver := sources.get("receiver"), Receiver):
+            telling = Telling(store, receiver, where)
+            telling.begin()
+            helpers.append(Thread(target=_tell, args=(telling, stop), name="telling", daemon=True))
         for helper in helpers:
             helper.start()
         worker.run()
@@ -166,9 +172,9 @@ def _common_timezone(store: Store) -> str:
     return zones.pop() if len(zones) == 1 else "UTC"
 
 
-def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> None:
+def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> dict[str, Any]:
     """Leave in the heartbeat where messages are taken: a free port may have been asked for."""
-    facts = {"sources": ",".join(sorted(sources))}
+    facts: dict[str, Any] = {"sources": ",".join(sorted(sources))}
     receiver = sources.get("receiver")
     if isinstance(receiver, Receiver):
         facts["listen"] = ", ".join(map(str, settings.mqtt_listeners))
@@ -177,6 +183,14 @@ def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> 
     with store.writing() as session:
         beat(session, "ingest", pid=os.getpid(), facts=facts)
     log.info("role=ingest %s", " ".join(f"{name}={value}" for name, value in facts.items()))
+    return facts
+
+
+def _tell(telling: Telling, stop: Event) -> None:
+    """Say who is connected and what was refused; messages do not wait for it."""
+    while not stop.wait(TELL_EVERY_S):
+        with _surviving("telling"):
+            telling.tell()
 
 
 def _do_jobs(store: Store, stop: Event) -> None:

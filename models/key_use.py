@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
 from models.clock import machine_now
+from models.people import DeviceKey
 
 
 class KeyUse(Base):
@@ -40,12 +41,14 @@ class Seen:
 
 
 def note_use(session: Session, seen: Mapping[str, Seen]) -> None:
-    """Add what is new. The caller commits."""
+    """Add what is new; whoever comes under a name that no key has leaves no row. Caller commits."""
     now = machine_now()
+    keys = set(session.scalars(select(DeviceKey.name).where(DeviceKey.name.in_(list(seen)))))
     rows = {
         row.name: row for row in session.scalars(select(KeyUse).where(KeyUse.name.in_(list(seen))))
     }
-    for name, new in sorted(seen.items()):
+    for name in sorted(keys):
+        new = seen[name]
         row = rows.get(name)
         if row is None:
             row = KeyUse(name=name, messages=0, refused=0, slowed_ms=0, turned_away=0)

@@ -88,6 +88,19 @@ def working_keys(session: Session) -> Sequence[DeviceKey]:
     return session.scalars(select(DeviceKey).where(DeviceKey.revoked_at.is_(None))).all()
 
 
+def all_keys(session: Session) -> Sequence[DeviceKey]:
+    """Return every key by name, the revoked ones last."""
+    order = DeviceKey.revoked_at.is_not(None), DeviceKey.name
+    return session.scalars(select(DeviceKey).order_by(*order)).all()
+
+
+def state_of(key: DeviceKey, now: datetime) -> str:
+    """Return `working`, `rotating` (two passwords open it) or `revoked`; machine time."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "working" if old_hash(key, now) is None else "rotating"
+
+
 def key_called(session: Session, name: str) -> DeviceKey:
     """Return the key of this name. Raises Missing."""
     key = session.scalars(select(DeviceKey).where(DeviceKey.name == name)).one_or_none()

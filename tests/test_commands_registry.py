@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from ingest.keys import StoredKeys
 from models.accounts import find_invitation
 from models.clock import machine_now, site_clock
 from models.event import Event
@@ -303,3 +304,47 @@ def test_a_key_that_makes_no_sense_is_refused(ready: Run, arguments: list[str]) 
 
     assert (refused.code, refused.out) == (2, "")
     assert refused.err
+
+
+def test_a_key_is_rotated_retired_and_revoked(ready: Run, opened: Store) -> None:
+    first = ready("key", "add", "n", "--device", "node-1").out.strip()
+
+    second = ready("key", "rotate", "n").out.strip()
+
+    keys = StoredKeys(opened)
+    assert first != second
+    assert keys.check("", "n", first.encode()) and keys.check("", "n", second.encode())
+    again = ready("key", "rotate", "n")
+    assert again.code == 2 and "ridgewatch key retire n" in again.err
+    assert ready("key", "retire", "n").code == 0
+    keys = StoredKeys(opened)
+    assert not keys.check("", "n", first.encode()) and keys.check("", "n", second.encode())
+    assert ready("key", "revoke", "n").code == 0
+    assert not StoredKeys(opened).check("", "n", second.encode())
+    for what in ("rotate", "retire", "revoke"):
+        assert ready("key", what, "n").code == 2
+        assert "no-such-key" in ready("key", what, "no-such-key").err
+
+
+def test_an_old_password_can_be_given_an_end(ready: Run, opened: Store) -> None:
+    first = ready("key", "add", "n", "--device", "node-1").out.strip()
+
+    assert ready("key", "rotate", "n", "--old-works-for", "1ms").code == 0
+
+    assert not StoredKeys(opened).check("", "n", first.encode())
+    assert ready("key", "rotate", "n", "--old-works-for", "soon").code == 2
+
+
+def test_keys_are_listed_without_their_passwords(ready: Run) -> None:
+    secret = ready("key", "add", "b", "--device", "node-1").out.strip()
+    ready("key", "add", "a", "--topics", "v3/#", "x/#", "--network")
+    ready("key", "rotate", "a")
+    ready("key", "revoke", "b")
+
+    listed = ready("key", "list").out
+
+    assert listed.splitlines() == [
+        "a\trotating\tnetwork\t-\tv3/# x/#",
+        "b\trevoked\tnode-1\t-\tridgewatch/+/node-1/senml",
+    ]
+    assert secret not in listed

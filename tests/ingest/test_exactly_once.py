@@ -56,7 +56,12 @@ class Ingesting(House):
 
 
 @pytest.fixture
-def house(store: Store, processes: Processes) -> Ingesting:
+def house(sqlite_store: Store, processes: Processes) -> Ingesting:
+    return Ingesting(sqlite_store, processes)
+
+
+@pytest.fixture
+def any_house(store: Store, processes: Processes) -> Ingesting:
     return Ingesting(store, processes)
 
 
@@ -89,8 +94,9 @@ def test_a_message_goes_through_both_steps_and_leaves_nothing_behind(house: Inge
 
 @pytest.mark.parametrize("killed", [False, True], ids=["reconnect", "kill -9"])
 def test_what_is_sent_again_is_answered_again_and_stored_once(
-    house: Ingesting, killed: bool
+    any_house: Ingesting, killed: bool
 ) -> None:
+    house = any_house
     node = Publisher(house.mqtt_port, connect("n", clean=False))
     node.say(once(reading(0.1), 1), once(b"no reading", 2), once(reading(0.3), 3), release(3))
     assert node.hear(16)[-4:] == answer(PUBCOMP, 3)
