@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 
 LONGEST_CLIENT_ID = 256
+MOST_DELAYED_WILLS = 10_000
 
 
 class Guest(Protocol):
@@ -125,7 +126,7 @@ class Reception:
             return
         session_s = float("inf") if guest.expiry_s is None else guest.expiry_s
         delay_s = min(will.delay_s, session_s)
-        if not delay_s:
+        if not delay_s or len(self._delayed) >= MOST_DELAYED_WILLS:
             return self._publish_will(guest.client_id, guest.grant, will)
 
         def publish() -> None:

@@ -3,6 +3,7 @@
 `make test` runs a few hundred seeded conversations; `make test-long` half a minute of them.
 """
 
+import logging
 import random
 import time
 from contextlib import contextmanager
@@ -198,9 +199,18 @@ def test_two_hundred_who_say_half_of_something_keep_nobody_out(served):
     assert eventually(lambda: receiver.connections == 1)
 
 
+@pytest.fixture
+def unlogged():
+    """No log: pytest keeps every line of it in memory."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
 @pytest.mark.long
+@pytest.mark.usefixtures("unlogged")
 def test_half_a_minute_of_noise_leaves_the_memory_flat():
-    """B38: 30 s of damaged conversations; memory after the first third and at the end."""
+    """B38: 30 s of damaged conversations; memory after half of it and at the end."""
     dice = random.Random(38)
     with receiving() as (receiver, inbox):
         good = Publisher(receiver.port, connect("good"))
@@ -217,7 +227,7 @@ def test_half_a_minute_of_noise_leaves_the_memory_flat():
             count += 1
             if count % 50 == 0:
                 check_all_is_well(receiver, inbox, good)
-            if not flat and spent > 10:
+            if not flat and spent > 15:
                 flat = resident_bytes()
         check_all_is_well(receiver, inbox, good)
         grown = resident_bytes() - flat
