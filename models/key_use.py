@@ -19,7 +19,8 @@ class KeyUse(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     used_at: Mapped[datetime | None]
-    old_used_at: Mapped[datetime | None]  # the last time somebody came with the secret of before
+    new_used_at: Mapped[datetime | None]  # the last time that somebody came with its secret
+    old_used_at: Mapped[datetime | None]  # … and with the one that a rotation has replaced
     connected: Mapped[int] = mapped_column(default=0)
     messages: Mapped[int] = mapped_column(default=0)
     refused: Mapped[int] = mapped_column(default=0)  # under a topic that the key does not cover
@@ -33,6 +34,7 @@ class Seen:
 
     connected: int
     used: bool = False
+    new_used: bool = False
     old_used: bool = False
     messages: int = 0
     refused: int = 0
@@ -55,6 +57,7 @@ def note_use(session: Session, seen: Mapping[str, Seen]) -> None:
             session.add(row)
         row.connected = new.connected
         row.used_at = now if new.used else row.used_at
+        row.new_used_at = now if new.new_used else row.new_used_at
         row.old_used_at = now if new.old_used else row.old_used_at
         row.messages += new.messages
         row.refused += new.refused
@@ -65,6 +68,13 @@ def note_use(session: Session, seen: Mapping[str, Seen]) -> None:
 def nobody_is_connected(session: Session) -> None:
     """A receiver starts: whoever was connected to the one before is not. The caller commits."""
     session.execute(update(KeyUse).where(KeyUse.connected != 0).values(connected=0))
+
+
+def is_new_secret_used(session: Session, key: DeviceKey) -> bool:
+    """Whether somebody has come with the secret that the last rotation made."""
+    use = session.get(KeyUse, key.name)
+    since = key.rotated_at
+    return use is not None and bool(use.new_used_at and since and use.new_used_at >= since)
 
 
 def uses(session: Session) -> dict[str, KeyUse]:

@@ -120,11 +120,14 @@ def is_secret(kept: str, secret: str) -> bool:
     return hmac.compare_digest(kept, digest(secret))
 
 
-def why_not_rotate(key: DeviceKey, now: datetime) -> Reason | None:
-    """Say why a key can't get a new secret; a third one would cut off who has the first."""
+def why_not_rotate(key: DeviceKey, now: datetime, *, new_is_used: bool) -> Reason | None:
+    """Say why a key can't get a new secret: one that is rotating would cut somebody off.
+
+    While nobody has come with the new secret, it can be replaced: whoever lost it, lost nothing.
+    """
     if key.revoked_at is not None:
         return reason("key.revoked_already", name=key.name)
-    if old_hash(key, now) is not None:
+    if old_hash(key, now) is not None and new_is_used:
         return reason("key.rotating_already", name=key.name)
     return None
 
@@ -139,15 +142,23 @@ def why_not_retire(key: DeviceKey, now: datetime) -> Reason | None:
 
 
 def rotate_key(
-    key: DeviceKey, *, old_works_for: timedelta | None = None, by: Actor, now: datetime
+    key: DeviceKey,
+    *,
+    new_is_used: bool,
+    old_works_for: timedelta | None = None,
+    by: Actor,
+    now: datetime,
 ) -> str:
     """Give a key a new secret and return it; it is kept nowhere. The caller commits.
 
     The old one opens for `old_works_for`, without it until it is retired.
     """
-    _refuse(why_not_rotate(key, by.machine_now()))
-    secret, at = new_token(), by.machine_now()
-    key.old_secret_hash, key.secret_hash, key.rotated_at = key.secret_hash, digest(secret), at
+    at = by.machine_now()
+    _refuse(why_not_rotate(key, at, new_is_used=new_is_used))
+    secret = new_token()
+    if old_hash(key, at) is None:
+        key.old_secret_hash = key.secret_hash
+    key.secret_hash, key.rotated_at = digest(secret), at
     key.old_until = None if old_works_for is None else at + old_works_for
     record(key, "rotate", by=by, now=now, why=reason("key.rotated", name=key.name))
     return secret

@@ -314,13 +314,15 @@ def test_a_key_is_rotated_retired_and_revoked(ready: Run, opened: Store) -> None
     keys = StoredKeys(opened)
     assert first != second
     assert keys.check("", "n", first.encode()) and keys.check("", "n", second.encode())
-    again = ready("key", "rotate", "n")
-    assert again.code == 2 and "ridgewatch key retire n" in again.err
+    third = ready("key", "rotate", "n").out.strip()  # the second was lost before anybody used it
+    keys = StoredKeys(opened)
+    assert keys.check("", "n", first.encode()) and keys.check("", "n", third.encode())
+    assert not keys.check("", "n", second.encode())
     assert ready("key", "retire", "n").code == 0
     keys = StoredKeys(opened)
-    assert not keys.check("", "n", first.encode()) and keys.check("", "n", second.encode())
+    assert not keys.check("", "n", first.encode()) and keys.check("", "n", third.encode())
     assert ready("key", "revoke", "n").code == 0
-    assert not StoredKeys(opened).check("", "n", second.encode())
+    assert not StoredKeys(opened).check("", "n", third.encode())
     for what in ("rotate", "retire", "revoke"):
         assert ready("key", what, "n").code == 2
         assert "no-such-key" in ready("key", what, "no-such-key").err

@@ -47,6 +47,7 @@ PLACES = (
     ("registry.index", "map", 2),
     ("outbox.index", "send", 2),
     ("events.index", "history", 2),
+    ("keys.index", "key", 2),
     ("users.index", "users", 2),
     ("checks.index", "heartbeat", 2),
 )

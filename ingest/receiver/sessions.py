@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
 
     def _use_of_key(self, asked: Connect, grant: Grant) -> Use:
         use = self._reception.uses.of(asked.username, self._door.limit)
-        use.came = True
+        use.came_with_new |= not grant.with_old_secret
         use.came_with_old |= grant.with_old_secret
         return use
 

@@ -20,7 +20,7 @@ class Use:
     refused: int = 0
     slowed_s: float = 0.0
     turned_away: int = 0
-    came: bool = False
+    came_with_new: bool = False
     came_with_old: bool = False
     pace: Pace | None = None
 
@@ -64,7 +64,8 @@ class Uses:
         use = self._known(name)
         seen = Seen(
             connected,
-            used=use.came or use.messages > 0,
+            used=use.came_with_new or use.came_with_old or use.messages > 0,
+            new_used=use.came_with_new,
             old_used=use.came_with_old,
             messages=use.messages,
             refused=use.refused,
@@ -72,7 +73,7 @@ class Uses:
             turned_away=use.turned_away,
         )
         use.messages = use.refused = use.turned_away = 0
-        use.slowed_s, use.came, use.came_with_old = 0.0, False, False
+        use.slowed_s, use.came_with_new, use.came_with_old = 0.0, False, False
         return seen
 
     def _known(self, name: str) -> Use:

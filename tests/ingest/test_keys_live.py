@@ -6,7 +6,8 @@ import time
 import pytest
 from sqlalchemy import select
 
-from models.key_use import KeyUse
+from models.errors import Refusal
+from models.key_use import KeyUse, is_new_secret_used
 from models.keys import add_key, key_called, retire_old_secret, revoke_key, rotate_key
 from models.people import machine
 from models.reading import Quarantined, WaitingReading
@@ -30,6 +31,12 @@ def house(sqlite_store: Store, processes: Processes) -> House:
 def add(house: House, name: str, *topics: str, device: str | None = None) -> str:
     with house.store.writing() as session:
         return add_key(session, name, topics, device=device, **HOW)[0]
+
+
+def rotate(house: House, name: str) -> str:
+    with house.store.writing() as session:
+        key = key_called(session, name)
+        return rotate_key(key, new_is_used=is_new_secret_used(session, key), **HOW)
 
 
 def change(house: House, name: str, verb) -> str | None:
@@ -74,13 +81,19 @@ def test_a_revoked_keys_connection_ends_within_five_seconds(house: House) -> Non
 def test_both_secrets_open_while_rotating_and_the_old_one_ends_when_retired(house: House) -> None:
     first = add(house, "n", "ridgewatch/+/x/senml", device="x")
     before = come(house, "x", "n", first)
-    second = change(house, "n", rotate_key)
-    assert second is not None
+    second = rotate(house, "n")
     assert eventually(
         lambda: Publisher(house.mqtt_port, connect("y", V5, user=("n", second))).connack[3] == 0
     )
     after, old = come(house, "z", "n", second), come(house, "o", "n", first)
 
+    def is_used() -> bool:
+        with house.store.reading() as session:
+            return is_new_secret_used(session, key_called(session, "n"))
+
+    assert eventually(is_used, within_s=10)
+    with pytest.raises(Refusal):  # a third secret would cut off who has the first
+        rotate(house, "n")
     change(house, "n", retire_old_secret)
 
     assert ended_within(before, 5) and ended_within(old, 5)

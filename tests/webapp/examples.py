@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from models.accounts import add_user, invite
 from models.clock import machine_now
+from models.keys import add_key
 from models.people import Actor, Grant, Organisation, User
 from tests.webapp.cast import CANARY, SYSTEM, Cast
 
@@ -66,6 +67,13 @@ def a_user(session: Session, cast: Cast) -> dict[str, Any]:
         now=machine_now(),
     )
     return {"user_id": user.id}
+
+
+@example("keys.rotate", "keys.retire", "keys.revoke")
+def a_key(session: Session, cast: Cast) -> dict[str, Any]:
+    """A key of one device."""
+    _, key = add_key(session, "canary", (), device=CANARY, by=SYSTEM, now=machine_now())
+    return {"key_id": key.id}
 
 
 @example("users.withdraw_invitation")

@@ -18,6 +18,8 @@ from models.base import bilingual
 from models.clock import machine_now
 from models.closing import close_zone
 from models.closure import Closure
+from models.key_use import Seen, note_use
+from models.keys import add_key
 from models.people import Actor, Grant, Organisation
 from models.registry import Site
 from models.scaffold import plan_scaffold
@@ -53,6 +55,9 @@ def world(cast: Cast) -> World:
     made.silence("C-02", "tower")
     made.quarantine(b"{")
     made.hear_channel()
+    with made.writing() as session:
+        add_key(session, "node-1", (), device="node-1", by=SYSTEM, now=machine_now())
+        note_use(session, {"node-1": Seen(1, used=True, refused=2, turned_away=1, slowed_ms=9000)})
     return made
 
 

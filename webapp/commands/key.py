@@ -58,6 +58,7 @@ def rotate(name: str, span: str | None) -> None:
     """Give the key NAME a new password and print it, this once; the old one works on."""
     from datetime import timedelta
 
+    from models.key_use import is_new_secret_used
     from models.keys import rotate_key
     from models.rules.durations import parse_span
 
@@ -65,8 +66,9 @@ def rotate(name: str, span: str | None) -> None:
     if span is not None and span_ms is None:
         raise click.BadParameter(f"{span!r} is not a duration like 24h or 30d.")
     works_for = None if span_ms is None else timedelta(milliseconds=span_ms)
-    with _key(name) as (key, how):
-        secret = rotate_key(key, old_works_for=works_for, **how)
+    with _key(name) as (session, key, how):
+        used = is_new_secret_used(session, key)
+        secret = rotate_key(key, new_is_used=used, old_works_for=works_for, **how)
     click.echo(secret)
 
 
@@ -76,7 +78,7 @@ def retire(name: str) -> None:
     """End the rotation of the key NAME: its old password works no more."""
     from models.keys import retire_old_secret
 
-    with _key(name) as (key, how):
+    with _key(name) as (_, key, how):
         retire_old_secret(key, **how)
 
 
@@ -86,7 +88,7 @@ def revoke(name: str) -> None:
     """Make the key NAME useless, for ever; its connections end within seconds."""
     from models.keys import revoke_key
 
-    with _key(name) as (key, how):
+    with _key(name) as (_, key, how):
         revoke_key(key, **how)
 
 
@@ -112,7 +114,7 @@ def list_all() -> None:
 
 @contextmanager
 def _key(name: str):  # type: ignore[no-untyped-def]
-    """Yield a key and how it is changed, within the transaction that is committed after it."""
+    """Yield the session, a key and how to change it; the transaction is committed after that."""
     import os
 
     from models.clock import site_now
@@ -120,4 +122,4 @@ def _key(name: str):  # type: ignore[no-untyped-def]
     from models.keys import key_called
 
     with opened(os.environ) as (_, store), store.writing() as session:
-        yield key_called(session, name), {"by": COMMAND, "now": site_now(session)}
+        yield session, key_called(session, name), {"by": COMMAND, "now": site_now(session)}

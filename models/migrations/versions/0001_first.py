@@ -73,6 +73,7 @@ def upgrade() -> None:
     op.create_table('device_key_use',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('new_used_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('old_used_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('connected', sa.Integer(), nullable=False),
     sa.Column('messages', sa.Integer(), nullable=False),
