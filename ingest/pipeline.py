@@ -18,6 +18,7 @@ from ingest.formats.decode import decode
 from ingest.formats.decoded import GOOD, Decoded, Measurement, Unreadable, quarantined
 from ingest.formats.memory import Memory
 from ingest.formats.times import AHEAD_GOOD_MS
+from ingest.gaps import Gaps
 from ingest.judging import Found, Judges, SensorMemory, delay_of
 from ingest.lessons import Lessons
 from ingest.message import Message
@@ -68,6 +69,7 @@ class Pipeline:
         self.repeats = Repeats()
         self.exactly_once = ExactlyOnce()
         self.heard = Heard()
+        self.gaps = Gaps()
         self.rain = rain.RainMemory()
         self.judges: Judges | None = None
         self.watermarks = Watermarks()
@@ -111,6 +113,7 @@ class Pipeline:
         storing.quarantine(session, batch.refused)
         storing.keep_waiting(session, batch.waiting)
         self.heard.note(judges.bindings, decoded)
+        self.gaps.note(session, decoded)
         if batch.hours:
             newest = {key: judges.sensors[key].at_ms for key, _ in batch.hours}
             rollups.close_hours(session, judges.bindings, batch.hours, newest)
@@ -136,6 +139,7 @@ class Pipeline:
         self.lessons.save(session)
         self.exactly_once.save(session)
         self.heard.write(session, now)
+        self.gaps.write(session)
         self.rain.save(session)
         if self.judges is not None:
             self.judges.save(session)
@@ -145,6 +149,7 @@ class Pipeline:
         """Drop what mirrors the database, and what the failed batch has taught."""
         self.judges = None
         self.heard = Heard()
+        self.gaps = Gaps()
         self.rain = rain.RainMemory()
         self.lessons.pending = {}
         self.watermarks.forget()

@@ -11,6 +11,7 @@ from models import (  # noqa: F401  (imported for their tables and guards)
     event,
     exactly_once,
     finding,
+    gap,
     gate,
     heartbeat,
     hold,

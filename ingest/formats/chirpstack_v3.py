@@ -12,7 +12,7 @@ from ingest.formats.chirpstack_v4 import (
     tips_of,
 )
 from ingest.formats.codec_object import keys_of, take_object
-from ingest.formats.decoded import Decoded, Unreadable, Unusable
+from ingest.formats.decoded import Decoded, Unreadable, Unusable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.sheet import Sheet, When
@@ -35,6 +35,11 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
         raise Unreadable("device-mismatch")
     if envelope.levels[5] != "up":
         return sheet.summed_up()
+    session = document.get("devAddr", "")
+    first = 1 if session else None
+    envelope.counts = counted(device, document.get("fCnt", 0), session, first=first)
+    when = _when(sheet, document)
+    envelope.counted_at(when.at_ms, when.source)
     fields = _fields(document)
     if not fields:
         if document.get("data"):
@@ -43,9 +48,8 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     model = str(document.get("deviceProfileName", ""))
     profile = memory.profiles.for_device(NAME, "", model, keys_of(fields))
     tips = tips_of(document.get("tags"))
-    take_object(sheet, device, fields, _when(sheet, document), profile, extra=tips)
-    count = document.get("fCnt", 0)
-    return sheet.summed_up(sequence={device: count} if type(count) is int else None)
+    take_object(sheet, device, fields, when, profile, extra=tips)
+    return sheet.summed_up(counts=envelope.counts)
 
 
 def _eui(raw: Json) -> str:

@@ -4,7 +4,7 @@ import re
 
 from ingest.formats import times
 from ingest.formats.codec_object import keys_of, take_object
-from ingest.formats.decoded import Decoded, Unreadable, Unusable
+from ingest.formats.decoded import Decoded, Unreadable, Unusable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import number
@@ -57,15 +57,21 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     info = info if isinstance(info, dict) else {}
     if "devEui" in info and eui_of(info["devEui"]) != device:
         raise Unreadable("device-mismatch")
+    count = document.get("fCnt", 0)
+    if event == "up":
+        # An address is given anew with every join, and so tells one session from the next.
+        session = document.get("devAddr", "")
+        envelope.counts = counted(device, count, session, first=1 if session else None)
     when = _when(sheet, document)
+    envelope.counted_at(when.at_ms, when.source)
     if event == "status":
         _take_status(sheet, device, document, when)
     else:
         _take_uplink(sheet, memory, device, document, info, when)
-    key, count = document.get("deduplicationId"), document.get("fCnt", 0)
+    key = document.get("deduplicationId")
     return sheet.summed_up(
         key=f"{device}/{key}" if isinstance(key, str) and key else "",
-        sequence={device: count} if event == "up" and type(count) is int else None,
+        counts=envelope.counts,
     )
 
 

@@ -1,6 +1,7 @@
 """Tells which format a message is in and what it says: the one door for all that is received."""
 
 import logging
+from dataclasses import replace
 from types import ModuleType
 
 from ingest.formats import (
@@ -77,22 +78,25 @@ BY_NAME = {module.NAME: module for module in FORMATS}
 
 def decode(message: Message, memory: Memory) -> Decoded:
     """Return what a message says, given what was known before it. Changes nothing."""
-    name = ""
+    name, envelope = "", Envelope(message)
     try:
-        envelope = Envelope(message)
         module = _format_of(envelope, memory)
         name = module.NAME
         decoded: Decoded = module.read(envelope, memory)
+        if envelope.counts and not decoded.counts:
+            return replace(decoded, counts=envelope.counts)
         return decoded
     except (Unreadable, Unusable) as refusal:
         values = refusal.values if isinstance(refusal, Unreadable) else {}
         values = {"field": as_sent(message.topic), **values}  # what no field is to blame for
-        return Decoded(QUARANTINE, quarantined(refusal.code, **values), format=name)
+        why = quarantined(refusal.code, **values)
+        return Decoded(QUARANTINE, why, format=name, counts=envelope.counts)
     except Exception:
         # The payload is whatever a stranger sent: a hole in one format's reading must not stop
         # the others' messages. It is logged as the fault of ours that it is, and kept whole.
         log.exception("decoder_fault format=%s topic=%r", name, message.topic[:200])
-        return Decoded(QUARANTINE, quarantined("decoder-fault"), format=name)
+        why = quarantined("decoder-fault")
+        return Decoded(QUARANTINE, why, format=name, counts=envelope.counts)
 
 
 def _format_of(envelope: Envelope, memory: Memory) -> ModuleType:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.reasons import Json, Reason
 
@@ -34,12 +34,43 @@ class Measurement(NamedTuple):
     fault: str = ""
 
 
+class Count(NamedTuple):
+    """A sender's running number: what is left out of the count has never come.
+
+    `session` is the boot or the session key in which it counts on; `first` is the number with
+    which a session begins, where that is known. `at_ms` is when the sender or its network made
+    the message, 0 where nobody tells. `wraps`: the count goes from `wraps` - 1 to 0 (0: never).
+    `fresh`: with this message it begins anew.
+    """
+
+    source: str
+    number: int
+    session: str = ""
+    at_ms: int = 0
+    first: int | None = None
+    wraps: int = 0
+    fresh: bool = False
+
+
+HIGHEST_COUNT = 2**53
+"""More is no count of messages, and would not fit a column."""
+LONGEST_SESSION = 64
+
+
+def counted(source: str, number: Json, session: Json = "", **how: Any) -> tuple[Count, ...]:
+    """Return what a sender counts; nothing where it is no count."""
+    if type(number) is not int or not 0 <= number < HIGHEST_COUNT:
+        return ()
+    name = session[:LONGEST_SESSION] if isinstance(session, str) else ""
+    return (Count(source, number, name, **how),)
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """The outcome for one message; `measurements` may hold unbelievable ones in every outcome.
 
     `key` is the format's own key against redelivery (frame counter and session, …).
-    `sequence` is the sender's running number, by device. `gone` names devices that said, or of
+    `counts` are the senders' running numbers. `gone` names devices that said, or of
     whom the network said, that they are off. `learned` is what later messages need to be read.
     """
 
@@ -49,7 +80,7 @@ class Decoded:
     devices: tuple[str, ...] = ()
     format: str = ""
     key: str = ""
-    sequence: Mapping[str, int] = field(default_factory=dict)
+    counts: tuple[Count, ...] = ()
     gone: tuple[str, ...] = ()
     learned: Mapping[str, Json] = field(default_factory=dict)
 

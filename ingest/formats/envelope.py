@@ -1,7 +1,7 @@
 """A message while its format is being told: topic levels and document, each read at most once."""
 
 from ingest.formats import strict_json
-from ingest.formats.decoded import Unreadable
+from ingest.formats.decoded import Count, Unreadable
 from ingest.message import Message
 from models.reasons import Json
 
@@ -9,7 +9,16 @@ from models.reasons import Json
 class Envelope:
     """What formats look at to claim a message, and what they read it from."""
 
-    __slots__ = ("message", "topic", "payload", "levels", "first_byte", "_document", "_error")
+    __slots__ = (
+        "message",
+        "topic",
+        "payload",
+        "levels",
+        "first_byte",
+        "counts",
+        "_document",
+        "_error",
+    )
 
     def __init__(self, message: Message) -> None:
         self.message = message
@@ -17,6 +26,9 @@ class Envelope:
         self.payload = message.payload
         self.levels = message.topic.split("/")
         self.first_byte = message.payload[:64].lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
+        # What the sender counts, noted as soon as it is read: a message that came and can't be
+        # used has come all the same.
+        self.counts: tuple[Count, ...] = ()
         self._document: Json = _UNREAD
         self._error: Unreadable | None = None
 
@@ -52,6 +64,11 @@ class Envelope:
     def looks_like_cbor(self) -> bool:
         """Does the payload begin as a CBOR array does? No text does."""
         return bool(self.payload) and 0x80 <= self.payload[0] <= 0x9F
+
+    def counted_at(self, at_ms: int, source: str) -> None:
+        """Note when the message was made that was counted, where not only its receipt is known."""
+        if source != "receipt":
+            self.counts = tuple(count._replace(at_ms=at_ms) for count in self.counts)
 
     def says(self, level: str) -> bool:
         """Is the last level of the topic this word?"""

@@ -3,7 +3,7 @@
 from ingest.formats import times
 from ingest.formats.chirpstack_v4 import eui_of, gateway_time
 from ingest.formats.codec_object import keys_of, take_object
-from ingest.formats.decoded import Decoded, Unreadable
+from ingest.formats.decoded import Decoded, Unreadable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.sheet import Sheet, When
@@ -27,6 +27,11 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     sheet = Sheet(envelope.message, NAME)
     document = envelope.object
     device = sheet.heard(eui_of(document["devEUI"]))
+    session = document.get("devAddr", "")
+    first = 1 if session else None
+    envelope.counts = counted(device, document.get("fCnt", 0), session, first=first)
+    when = _when(sheet, document)
+    envelope.counted_at(when.at_ms, when.source)
     fields = document.get("object")
     if not fields:
         if document.get("data"):
@@ -34,9 +39,8 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
         return sheet.summed_up()
     model = str(document.get("deviceName", ""))
     profile = memory.profiles.for_device(NAME, "milesight", model, keys_of(fields))
-    take_object(sheet, device, fields, _when(sheet, document), profile)
-    count = document.get("fCnt", 0)
-    return sheet.summed_up(sequence={device: count} if type(count) is int else None)
+    take_object(sheet, device, fields, when, profile)
+    return sheet.summed_up(counts=envelope.counts)
 
 
 def _when(sheet: Sheet, document: dict[str, Json]) -> When:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
+from ingest.formats.native_count import is_count, read_count
 from ingest.formats.numbers import number, plain_id
 from ingest.formats.sheet import MOST_RECORDS, Meaning, Sheet, When
 from ingest.formats.spelling import SENML_FOREIGN, quantities_in
@@ -54,10 +55,14 @@ def read_pack(envelope: Envelope, pack: Json, format_name: str) -> Decoded:
         raise Unreadable("wrong-root-type")
     if len(pack) > MOST_RECORDS:
         raise Unreadable("too-many-records", n=len(pack))
+    counts = b"seq" in envelope.payload
+    if counts:
+        envelope.counts = read_count(pack)
     sheet = Sheet(envelope.message, format_name)
     for record in _resolved(pack):
-        _take(sheet, record)
-    return sheet.summed_up()
+        if not (counts and is_count(record.channel, record.unit)):
+            _take(sheet, record)
+    return sheet.summed_up(counts=envelope.counts)
 
 
 class Record(NamedTuple):

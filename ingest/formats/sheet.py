@@ -12,6 +12,7 @@ from ingest.formats.decoded import (
     MISSING,
     PARTIAL,
     QUARANTINE,
+    Count,
     Decoded,
     Measurement,
     Unreadable,
@@ -189,7 +190,7 @@ class Sheet:
         self,
         *,
         key: str = "",
-        sequence: Mapping[str, int] | None = None,
+        counts: tuple[Count, ...] = (),
         learned: Mapping[str, Json] | None = None,
         gone: tuple[str, ...] = (),
     ) -> Decoded:
@@ -204,7 +205,7 @@ class Sheet:
             tuple(self.devices),
             self.format,
             key,
-            sequence or {},
+            counts,
             gone,
             learned or {},
         )

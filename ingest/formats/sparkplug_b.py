@@ -5,7 +5,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ingest.formats.decoded import Decoded, Unreadable, Unusable
+from ingest.formats.decoded import Decoded, Unreadable, Unusable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import number
@@ -41,6 +41,11 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
         return _death(sheet, kind, node, device, births)
     if kind not in ("NBIRTH", "DBIRTH", "NDATA", "DDATA"):
         raise Unreadable("wrong-type")
+    if payload.HasField("seq"):
+        # One count for a node and its devices; it begins anew with the node's birth.
+        envelope.counts = counted(
+            node, payload.seq, at_ms=_made_ms(payload), wraps=256, fresh=kind == "NBIRTH"
+        )
     learned: dict[str, Json] = {}
     if kind.endswith("BIRTH"):
         births = {} if kind == "NBIRTH" else dict(births)
@@ -52,9 +57,13 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
         _take(sheet, device, metric, aliases, payload, is_birth=bool(learned))
     return sheet.summed_up(
         key=_key(device, kind, payload),
-        sequence={node: payload.seq} if payload.HasField("seq") else None,
+        counts=envelope.counts,
         learned=learned,
     )
+
+
+def _made_ms(payload: Any) -> int:
+    return int(payload.timestamp) if payload.timestamp < 2**62 else 0
 
 
 def _parsed(raw: bytes) -> Any:

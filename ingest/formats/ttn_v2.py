@@ -2,7 +2,7 @@
 
 from ingest.formats import times
 from ingest.formats.codec_object import keys_of, take_object
-from ingest.formats.decoded import Decoded, Unreadable
+from ingest.formats.decoded import Decoded, Unreadable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.sheet import Sheet, When
@@ -27,15 +27,17 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     device = sheet.heard(envelope.levels[2])
     if document.get("dev_id", device) != device:
         raise Unreadable("device-mismatch")
+    envelope.counts = counted(device, document.get("counter", 0))
+    when = _when(sheet, document)
+    envelope.counted_at(when.at_ms, when.source)
     fields = document.get("payload_fields")
     if not fields:
         if document.get("payload_raw"):
             raise Unreadable("no-decoded-payload")
         return sheet.summed_up()
     profile = memory.profiles.for_device(NAME, "", "", keys_of(fields))
-    take_object(sheet, device, fields, _when(sheet, document), profile)
-    count = document.get("counter", 0)
-    return sheet.summed_up(sequence={device: count} if type(count) is int else None)
+    take_object(sheet, device, fields, when, profile)
+    return sheet.summed_up(counts=envelope.counts)
 
 
 def _when(sheet: Sheet, document: dict[str, Json]) -> When:

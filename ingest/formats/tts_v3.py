@@ -2,7 +2,7 @@
 
 from ingest.formats import times
 from ingest.formats.codec_object import keys_of, take_object
-from ingest.formats.decoded import Decoded, Unreadable, Unusable
+from ingest.formats.decoded import Decoded, Unreadable, Unusable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.sheet import Meaning, Sheet, When
@@ -40,13 +40,17 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     uplink = document.get("uplink_message")
     if not isinstance(uplink, dict):
         raise Unreadable("wrong-type")
-    when = _when(sheet, document, uplink)
-    _take(sheet, memory, device, document, uplink, when)
     count = uplink.get("f_cnt", 0)  # zero is left out
     known = isinstance(count, int) and "session_key_id" in uplink
+    if known:
+        # Some stacks begin at 0, some at 1: a session's first frame is not missed for that.
+        envelope.counts = counted(device, count, uplink["session_key_id"], first=1)
+    when = _when(sheet, document, uplink)
+    envelope.counted_at(when.at_ms, when.source)
+    _take(sheet, memory, device, document, uplink, when)
     return sheet.summed_up(
         key=f"{device}/{uplink['session_key_id']}/{count}" if known else "",
-        sequence={device: count} if known else None,
+        counts=envelope.counts,
     )
 
 

@@ -1,7 +1,7 @@
 """Reads Vega's NB-IoT loggers: telemetry with a time of measuring and one of sending."""
 
 from ingest.formats import times
-from ingest.formats.decoded import Decoded, Unreadable
+from ingest.formats.decoded import Decoded, Unreadable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.sheet import Meaning, Sheet
@@ -33,8 +33,10 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
         raise Unreadable("wrong-type")
     sheet = Sheet(envelope.message, NAME)
     device = sheet.heard(about.get("IMEI"))
+    envelope.counts = counted(device, about.get("num"))
     raw_time: Json = telemetry.get("UTC", about.get("UTC"))
     when = sheet.received if raw_time is None else sheet.when(times.from_epoch(raw_time, "s"))
+    envelope.counted_at(when.at_ms, when.source)
     for key, meaning in _KEYS.items():
         if telemetry.get(key) is not None:
             sheet.add(device, key, telemetry[key], when, meaning)
@@ -42,5 +44,4 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     for index, raw in enumerate(probes if isinstance(probes, list) else []):
         if raw is not None:
             sheet.add(device, f"onewire/{index}", raw, when, _PROBE)
-    count = about.get("num")
-    return sheet.summed_up(sequence={device: count} if type(count) is int else None)
+    return sheet.summed_up(counts=envelope.counts)

@@ -55,6 +55,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_device')),
     sa.UniqueConstraint('code', name=op.f('uq_device_code'))
     )
+    op.create_table('device_count',
+    sa.Column('source', sa.String(), nullable=False),
+    sa.Column('run', sa.Integer(), nullable=False),
+    sa.Column('session', sa.String(), nullable=False),
+    sa.Column('number', sa.BigInteger(), nullable=False),
+    sa.Column('at_ms', sa.BigInteger(), nullable=False),
+    sa.Column('since_ms', sa.BigInteger(), nullable=False),
+    sa.Column('earlier', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.PrimaryKeyConstraint('source', name=op.f('pk_device_count'))
+    )
     op.create_table('device_key',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('secret_hash', sa.String(), nullable=False),
@@ -97,6 +107,20 @@ def upgrade() -> None:
     sa.Column('fact', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.PrimaryKeyConstraint('key', name=op.f('pk_format_fact'))
     )
+    op.create_table('gap',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+    sa.Column('source', sa.String(), nullable=False),
+    sa.Column('run', sa.Integer(), nullable=False),
+    sa.Column('first', sa.BigInteger(), nullable=False),
+    sa.Column('last', sa.BigInteger(), nullable=False),
+    sa.Column('wraps', sa.Integer(), nullable=False),
+    sa.Column('after_ms', sa.BigInteger(), nullable=False),
+    sa.Column('before_ms', sa.BigInteger(), nullable=False),
+    sa.Column('found_ms', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_gap'))
+    )
+    op.create_index(op.f('ix_gap_found_ms'), 'gap', ['found_ms'], unique=False)
+    op.create_index('ix_gap_source', 'gap', ['source', 'run', 'first'], unique=False)
     op.create_table('heartbeat',
     sa.Column('role', sa.String(), nullable=False),
     sa.Column('beat_at', sa.DateTime(timezone=True), nullable=False),

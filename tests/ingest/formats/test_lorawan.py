@@ -91,7 +91,9 @@ def test_the_frame_counter_tells_a_repeat_even_in_a_new_envelope():
     again = {**uplink({"temp_c": 6}), "received_at": "2026-02-11T06:19:59Z"}
 
     assert why(first) == "accept"
-    assert first.sequence == {"wall-1": 7}
+    (count,) = first.counts
+    assert (count.source, count.number, count.first) == ("wall-1", 7, 1)
+    assert count.session and count.at_ms
     assert why(seen.without_repeats(read(again, TTS))) == "ignore duplicate"
 
 
