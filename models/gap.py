@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, Integer, exists, or_, select, true
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Index,
+    Integer,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
 from models.people import STAFF, Actor
-from models.sensor import Epoch, Sensor
+from models.registry import Site
+from models.sensor import Device, Epoch, Sensor
 
 _BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -72,5 +85,44 @@ def seen_source(column: Any, actor: Actor) -> ColumnElement[bool]:
     if actor.is_machine or everywhere:
         return true()
     mine = select(Epoch.id).join(Sensor, Epoch.sensor_id == Sensor.id)
-    own = or_(Epoch.device == column, Epoch.device.startswith(column + "/", autoescape=False))
+    node = and_(column.contains("/"), Epoch.device.like(column + "/%"))
+    own = or_(Epoch.device == column, node)
     return exists(mine.where(Sensor.visible_to(actor), own))
+
+
+def missing_in_all(session: Session, actor: Actor) -> tuple[int, int]:
+    """Return how many messages are missing, and of how many senders; one query."""
+    length = func.coalesce(func.sum(Gap.last - Gap.first + 1), 0)
+    senders = func.count(func.distinct(Gap.source))
+    row = session.execute(select(length, senders).where(Gap.visible_to(actor))).one()
+    return int(row[0]), int(row[1])
+
+
+def unprotected(session: Session, actor: Actor, most: int) -> list[tuple[Device, bool]]:
+    """Return devices of which a loss may go unseen, and whether they count at all; two queries.
+
+    They have no count, or send at QoS 0, for which nobody answers. A count of a node covers its
+    devices. The newest heard come first.
+    """
+    own = exists().where(DeviceCount.source == Device.code)
+    nodes = set(session.scalars(select(DeviceCount.source).where(DeviceCount.source.contains("/"))))
+    rows = session.execute(
+        select(Device, own)
+        .where(or_(~own, Device.qos0), seen_source(Device.code, actor))
+        .order_by(Device.heard_at.desc(), Device.code)
+        .limit(most + len(nodes))
+    )
+    told = [(device, counts or device.code.rpartition("/")[0] in nodes) for device, counts in rows]
+    return [(device, counts) for device, counts in told if device.qos0 or not counts][:most]
+
+
+def places_of(session: Session, devices: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the name of the site at which each device is read now; one query."""
+    wanted = sorted(set(devices))
+    rows = session.execute(
+        select(Epoch.device, Site.name)
+        .join(Sensor, Epoch.sensor_id == Sensor.id)
+        .join(Site, Sensor.site_id == Site.id)
+        .where(Epoch.device.in_(wanted), Epoch.until.is_(None), Epoch.kind != "retired")
+    )
+    return {device: name for device, name in rows if device is not None}

@@ -125,10 +125,10 @@ class Epoch(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     sensor_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sensor.id"), index=True)
-    kind: Mapped[str]
+    kind: Mapped[str]  # one of EPOCH_KINDS
     since: Mapped[datetime]
     until: Mapped[datetime | None]
-    device: Mapped[str | None]
+    device: Mapped[str | None] = mapped_column(index=True)
     channel: Mapped[str | None]
     offset: Mapped[float] = mapped_column(default=0.0)
     scale: Mapped[float] = mapped_column(default=1.0)

@@ -43,6 +43,7 @@ PLACES = (
     ("sensors.index", "device-analytics", 2),
     ("rules.index", "adjustments", 2),
     ("channels.index", "plus", 2),
+    ("gaps.index", "route", 2),
     ("quarantine.index", "inbox", 2),
     ("registry.index", "map", 2),
     ("outbox.index", "send", 2),

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from models.accounts import add_user
 from models.base import bilingual
 from models.clock import machine_now
-from models.people import Actor, Organisation, User
+from models.people import Actor, Membership, Organisation, User
 from models.registry import Site
 from models.signin import open_session
 from models.store import Store
@@ -95,6 +95,15 @@ class Cast:
                 by=SYSTEM,
                 now=machine_now(),
             )
+
+    def of_site(self, role: str, site_id: uuid.UUID) -> Browser:
+        """Return the browser of a person who has this role at one site alone."""
+        email = f"{role}-there@example.org"
+        user = self.user(role, email)
+        with self.store.writing() as session:
+            mine = select(Membership).where(Membership.user_id == user.id)
+            session.scalars(mine).one().site_ids = [str(site_id)]
+        return self.signed_in(role, email)
 
     def signed_in(self, role: str, email: str = "") -> Browser:
         """Return the browser of a person with this role."""

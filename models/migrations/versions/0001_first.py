@@ -772,6 +772,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['sensor_id'], ['sensor.id'], name=op.f('fk_epoch_sensor_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_epoch'))
     )
+    op.create_index(op.f('ix_epoch_device'), 'epoch', ['device'], unique=False)
     op.create_index(op.f('ix_epoch_sensor_id'), 'epoch', ['sensor_id'], unique=False)
     op.create_table('pin',
     sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
