@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from models.alert import Subject
 from models.registry import Element, Site, Zone
-from models.sensor import Epoch, Sensor
+from models.sensor import ATTENDED, Epoch, Sensor
 from models.times import to_ms
 
 FOR_EVER_MS = 1 << 62
@@ -19,13 +19,18 @@ FOR_EVER_MS = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One epoch, as the pipeline needs it: `(since_ms, until_ms]`."""
+    """One epoch, as the pipeline needs it: `(since_ms, until_ms]`.
+
+    `begins_ms`: since when the same instrument stands at the same place and zero; the rules'
+    baselines reach back to there.
+    """
 
     since_ms: int
     until_ms: int
     offset: float
     scale: float
     retired: bool
+    begins_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class SensorFacts:
     serves: tuple[str, ...]
     stretches: tuple[Stretch, ...]
     retired: bool
+    attended_ms: int  # when somebody was last at the sensor
 
     def stretch_at(self, at_ms: int) -> Stretch | None:
         """Return the epoch that covers an instant."""
@@ -139,14 +145,21 @@ def _facts(row: Sensor, site: Site, zones: tuple[Subject, ...]) -> SensorFacts:
         ),
         zones=zones,
         serves=tuple(row.serves or ()),
-        stretches=tuple(_stretch(epoch) for epoch in row.epochs),
+        stretches=_stretches(row.epochs),
         retired=row.retired_at is not None,
+        attended_ms=max((to_ms(e.since) for e in row.epochs if e.kind in ATTENDED), default=0),
     )
 
 
-def _stretch(epoch: Epoch) -> Stretch:
-    until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
-    return Stretch(to_ms(epoch.since), until, epoch.offset, epoch.scale, epoch.kind == "retired")
+def _stretches(epochs: Sequence[Epoch]) -> tuple[Stretch, ...]:
+    found: list[Stretch] = []
+    for epoch in epochs:
+        since = to_ms(epoch.since)
+        until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
+        begins = found[-1].begins_ms if epoch.continues and found else since
+        retired = epoch.kind == "retired"
+        found.append(Stretch(since, until, epoch.offset, epoch.scale, retired, begins))
+    return tuple(found)
 
 
 def _bind(channels: dict[tuple[str, str], list[Bound]], key: int, epoch: Epoch) -> None:

@@ -22,6 +22,7 @@ from ingest.outbox import Channel, Outbox
 from ingest.resuming import resume_clock
 from ingest.storage_faults import give_up, is_storage_lost
 from ingest.story import Story
+from ingest.upkeep import Upkeep
 from ingest.webhook import WebhookChannel
 from models.clock import TICK, machine_now, site_clock, site_now
 from models.heartbeat import Heartbeat, beat
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LEASE = "clock"
 TURNS_EVERY_S, SENDS_EVERY_S, WATCHES_EVERY_S, TIDIES_EVERY_S = 0.25, 0.5, 5.0, 600.0
+KEEPS_UP_EVERY_S = 5.0
 HURRIES_EVERY_S, TURNS_AT_MOST_S = 0.03, 1.0
 BEATS_EVERY = timedelta(seconds=1)
 # In one transaction: pages must not wait for a year to pass.
@@ -57,6 +59,7 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
         (clock.send, SENDS_EVERY_S),
         (clock.watch, WATCHES_EVERY_S),
         (clock.tidy, TIDIES_EVERY_S),
+        (clock.keep_up, KEEPS_UP_EVERY_S),
     ):
         scheduler.add_job(_logged(work), "interval", seconds=every_s)
     scheduler.start()
@@ -85,7 +88,7 @@ def _logged(work: Callable[[], None]) -> Callable[[], None]:
 
 @dataclass
 class Clock:
-    """The four things that the waker calls, each safe to call at any time."""
+    """The things that the waker calls, each safe to call at any time."""
 
     settings: Settings
     store: Store
@@ -100,6 +103,7 @@ class Clock:
         }
         self._outbox = Outbox(self.store, channels, self.settings.public_url)
         self._turn = Turn()
+        self._upkeep = Upkeep()
         self._watch = watching.Watch(("ingest", "work"))
         self._story = Story(modes=("running",))  # a led clock is steered by who leads it
 
@@ -175,6 +179,11 @@ class Clock:
             return
         with self.store.writing() as session:
             housekeeping.tidy(session, site_now(session))
+
+    def keep_up(self) -> None:
+        """Put sensors that need a hand on the maintenance list."""
+        if self._working:
+            self._upkeep(self.store)
 
     def close(self) -> None:
         """Wait for letters on their way, and let another clock work at once."""

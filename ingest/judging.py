@@ -115,16 +115,17 @@ class Judges:
                 dumped = msgspec.msgpack.decode(row.state)
                 judges.zones[row.rule, row.subject] = judge.load(one.rule, dumped)
         judges._release_retired()
+        judges._end_silences()
         return judges
 
     def sample(self, facts: SensorFacts, memory: SensorMemory, sample: Sample) -> Iterator[Found]:
         """Judge one reading that is newer than all before it."""
         stretch = facts.stretch_at(sample.at_ms)
         if stretch is not None:
-            if memory.stretch_ms is not None and memory.stretch_ms != stretch.since_ms:
+            if memory.stretch_ms is not None and memory.stretch_ms != stretch.begins_ms:
                 for one, state in memory.states:
-                    judge.new_epoch(one.rule, state, stretch.since_ms)
-            memory.stretch_ms = stretch.since_ms
+                    judge.new_epoch(one.rule, state, stretch.begins_ms)
+            memory.stretch_ms = stretch.begins_ms
             if sample.value is not None and (stretch.scale != 1.0 or stretch.offset):
                 corrected = sample.value * stretch.scale + stretch.offset
                 sample = sample._replace(value=corrected)
@@ -141,7 +142,8 @@ class Judges:
                 continue
             overdue = memory.due_ms is None or now_ms >= memory.due_ms
             interval_s = facts.interval_ms / 1000
-            deaf_ms = max(0, (listening_since_ms or 0) - memory.heard_ms)
+            waited_ms = max(memory.heard_ms, facts.attended_ms)
+            deaf_ms = max(0, (listening_since_ms or 0) - waited_ms)
             for one, state in memory.states:
                 if one.kind not in TICKING or one.kind == "silence" and not overdue:
                     continue
@@ -231,6 +233,22 @@ class Judges:
                             Found(one, self.bindings.zones[zone], step) for step in steps
                         ]
             self.sensors[key].states = []
+
+    def _end_silences(self) -> None:
+        """End the alert of a silence at which somebody has been, and let another begin.
+
+        The epoch that a person began ends it, never the silence. Nothing is known of the sensor
+        until it is heard, and what it measured stays as it stood.
+        """
+        for key, facts in self.bindings.sensors.items():
+            memory, at_ms = self.sensors[key], facts.attended_ms
+            if memory.heard_ms is None or at_ms <= memory.heard_ms or facts.retired:
+                continue
+            for one, state in memory.states:
+                if one.kind == "silence" and state.heard_ms < at_ms:
+                    steps = judge.attend(one.rule, state, at_ms)
+                    memory.touched = True
+                    self.adopted += self._spread(one, facts, state, steps, None)
 
     def _spread(
         self,
@@ -342,7 +360,7 @@ def _past(session: Session, facts: SensorFacts, one: InForce, until_ms: int) -> 
     since_ms = until_ms - LOOKBACK_MS
     if getattr(one.rule, "of", "value") == "change":
         stretch = facts.stretch_at(until_ms)
-        first = first_ms(session, facts.key, stretch.since_ms if stretch else 0)
+        first = first_ms(session, facts.key, stretch.begins_ms if stretch else 0)
         if first is not None and first < since_ms:
             yield from _corrected(session, facts, first - 1, first + one.rule.baseline.over_ms)
     yield from _corrected(session, facts, since_ms, until_ms)
@@ -354,7 +372,7 @@ def _corrected(
     """Read the stored samples of the newest epoch in a stretch, as the rules see them."""
     stretch = facts.stretch_at(until_ms)
     if stretch is not None:
-        since_ms = max(since_ms, stretch.since_ms)
+        since_ms = max(since_ms, stretch.begins_ms)
     scale, offset = (1.0, 0.0) if stretch is None else (stretch.scale, stretch.offset)
     rows = session.execute(raw_statement(facts.key, since_ms, until_ms)).all()
     for at_ms, value, quality, _ in rows:

@@ -25,7 +25,7 @@ from ingest.steps import Steps
 from ingest.storage_faults import give_up, is_disk_full
 from ingest.storing import quarantine
 from models.clock import TICK, SiteClock, machine_now, site_clock
-from models.heartbeat import beat
+from models.heartbeat import LISTENING_SINCE, beat, note_fact
 from models.store import Store
 from models.times import to_ms
 
@@ -220,6 +220,7 @@ class Worker:
         with self.store.writing() as session:
             self._read_clock(session)
             beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
+            note_fact(session, "ingest", LISTENING_SINCE, self.listening_since_ms)
 
 
 def _refuses_a_row(fault: DBAPIError) -> bool:

@@ -101,4 +101,8 @@ def _stored(session: Session, sensor: Sensor, since_ms: int, until_ms: int) -> I
 
 
 def _epoch_at(epochs: Sequence[Epoch], at_ms: int) -> Epoch | None:
-    return next((one for one in reversed(epochs) if to_ms(one.since) < at_ms), None)
+    """Return the epoch with which the baselines of an instant begin."""
+    begun = [one for one in epochs if to_ms(one.since) < at_ms]
+    while len(begun) > 1 and begun[-1].continues:
+        begun.pop()
+    return begun[-1] if begun else None

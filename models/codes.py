@@ -18,6 +18,7 @@ PREFIXES = {
     "scaffold": "SC",
     "task": "T",
     "permit": "PE",
+    "maintenance": "M",
 }
 
 

@@ -36,6 +36,8 @@ class Lease(Base):
 
 # A role that has not turned for this long is taken for dead.
 DEAD_AFTER = timedelta(seconds=15)
+# A fact of the ingester: site milliseconds; silence of before tells nothing of a sensor.
+LISTENING_SINCE = "listening_since_ms"
 
 
 def beat(
@@ -55,6 +57,13 @@ def beat(
     row.done_until = done_until or row.done_until
     row.pid = pid or row.pid
     row.facts = facts if facts is not None else row.facts
+
+
+def note_fact(session: Session, role: str, name: str, value: Any) -> None:
+    """Let others know one thing more of a role; the caller commits."""
+    row = session.get(Heartbeat, role)
+    if row is not None and (row.facts or {}).get(name) != value:
+        row.facts = {**(row.facts or {}), name: value}
 
 
 def dead_roles(session: Session, roles: Iterable[str], now: datetime) -> list[str]:

@@ -13,6 +13,7 @@ _FOLDERS = {
     "task": "tasks",
     "permit": "permits",
     "site": "sites",
+    "maintenance": "maintenance",
 }
 
 

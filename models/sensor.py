@@ -15,6 +15,8 @@ from models.reasons import reason
 from models.registry import Building, Element, Site
 
 EPOCH_KINDS = ("install", "move", "re-zero", "calibrate", "maintain", "retired")
+# Somebody was at the sensor: a silence before it is over, and one after it is another.
+ATTENDED = ("install", "move", "maintain")
 
 
 class Device(Noun, Base):
@@ -93,8 +95,12 @@ class Sensor(Noun, Base):
         offset: float | None = None,
         scale: float | None = None,
         note: str = "",
+        continues: bool = False,
     ) -> "Epoch":
-        """Begin a dated stretch: what isn't given goes on as before. The caller commits."""
+        """Begin a dated stretch: what isn't given goes on as before. The caller commits.
+
+        `continues`: the same instrument at the same place and zero; baselines go on.
+        """
         since = since or now
         last = self.epochs[-1] if self.epochs else None
         epoch = Epoch(
@@ -106,6 +112,7 @@ class Sensor(Noun, Base):
             scale=scale if scale is not None else (last.scale if last else 1.0),
             note=note,
             by_id=by.id,
+            continues=continues,
         )
         if last is not None and last.until is None:
             last.until = since
@@ -133,6 +140,7 @@ class Epoch(Base):
     offset: Mapped[float] = mapped_column(default=0.0)
     scale: Mapped[float] = mapped_column(default=1.0)
     note: Mapped[str] = mapped_column(default="")
+    continues: Mapped[bool] = mapped_column(default=False)  # the rules' baselines go on
     by_id: Mapped[uuid.UUID | None]
     sensor: Mapped[Sensor] = relationship(back_populates="epochs")
 

@@ -21,6 +21,7 @@ from models import (  # noqa: F401  (imported for their tables and guards)
     job,
     key_use,
     lifting,
+    maintenance,
     note,
     notice,
     people,

@@ -20,6 +20,7 @@ from models.retirement import WHYS, retire_sensor
 from models.scene import Seen, see, see_where
 from models.sensor import EPOCH_KINDS, Sensor
 from models.times import from_ms
+from models.zeroing import offset_for
 from webapp.alert_page import series_url
 from webapp.alert_words import headline, log_of
 from webapp.casework import history_of, names_of
@@ -164,7 +165,7 @@ def begin_epoch(site: str, code: str) -> ResponseReturnValue:
     _refuse_epoch(sensor, values["since"])
     offset = values.pop("shows")
     if offset is not None:
-        values["offset"] = _offset_for(sensor, offset, values["scale"])
+        values["offset"] = offset_for(db.session(), sensor, offset, values["scale"])
     sensor.begin_epoch(by=g.actor, now=site_now(), **values)
     commit()
     flash(t("sensors.done.epoch", sensor=sensor.code), "done")
@@ -193,12 +194,3 @@ def _refuse_epoch(sensor: Sensor, since: datetime) -> None:
         raise Refusal(reason("sensor.retired_already", sensor=sensor.code))
     if sensor.epochs and since <= sensor.epochs[-1].since:
         raise BadInput([Fault("since", reason("sensors.before_last_epoch"))])
-
-
-def _offset_for(sensor: Sensor, shows: float, scale: float | None) -> float:
-    """Return the offset with which the last reading says what was measured by hand."""
-    seen = see(db.session(), [sensor], [], site_now())[0]
-    if seen.latest.value is None:
-        raise BadInput([Fault("shows", reason("sensors.nothing_to_zero"))])
-    factor = scale if scale is not None else (sensor.epochs[-1].scale if sensor.epochs else 1.0)
-    return round(shows - seen.latest.value * factor, 6)

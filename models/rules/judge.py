@@ -17,8 +17,8 @@ from models.rules.step import NO_STEPS, RANK, SEVERITIES, Dumped, Sample, Step, 
 from models.rules.threshold import ThresholdState
 
 __all__ = [
-    "RANK", "SEVERITIES", "Sample", "State", "Step", "backtest", "dump", "fresh_state", "iso",
-    "load", "new_epoch", "on_reset", "on_sample", "on_term", "on_tick", "silence_due_ms",
+    "RANK", "SEVERITIES", "Sample", "State", "Step", "attend", "backtest", "dump", "fresh_state",
+    "iso", "load", "new_epoch", "on_reset", "on_sample", "on_term", "on_tick", "silence_due_ms",
     "stale_due_ms",
 ]  # fmt: skip
 
@@ -121,6 +121,11 @@ def new_epoch(rule: Rule, state: State, at_ms: int) -> None:
     What is held stays held until readings of the new epoch say otherwise.
     """
     state.new_epoch(rule, at_ms)
+
+
+def attend(rule: Rule, state: State, at_ms: int) -> list[Step]:
+    """Tell a silence rule that somebody was at its sensor; a silence before that is over."""
+    return state.attend(rule, at_ms) if isinstance(state, SilenceState) else NO_STEPS  # type: ignore[arg-type]
 
 
 def dump(rule: Rule, state: State) -> Dumped:

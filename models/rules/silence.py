@@ -92,6 +92,16 @@ class SilenceState:
         """Start the wait afresh: whoever mounts a sensor may take an interval to switch it on."""
         self.heard_ms = max(self.heard_ms, at_ms)
 
+    def attend(self, rule: Silence, at_ms: int) -> list[Step]:
+        """Somebody was at the sensor: end the silence of before, and wait anew from there."""
+        since_ms, self.heard_ms = self.heard_ms, max(self.heard_ms, at_ms)
+        severity, to = self.verdict.severity, "latched" if self.verdict.latched else "cleared"
+        self.verdict = Verdict([Gate() for _ in rule.levels])
+        if severity is None:
+            return NO_STEPS
+        why = Reason("silence.attended", {"since": iso(since_ms), "at": iso(at_ms)})
+        return [Step(to, severity, 0, at_ms, at_ms, None, None, why)]
+
     @property
     def learning(self) -> bool:
         """Never."""

@@ -768,12 +768,41 @@ def upgrade() -> None:
     sa.Column('offset', sa.Double(), nullable=False),
     sa.Column('scale', sa.Double(), nullable=False),
     sa.Column('note', sa.String(), nullable=False),
+    sa.Column('continues', sa.Boolean(), nullable=False),
     sa.Column('by_id', sa.Uuid(), nullable=True),
     sa.ForeignKeyConstraint(['sensor_id'], ['sensor.id'], name=op.f('fk_epoch_sensor_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_epoch'))
     )
     op.create_index(op.f('ix_epoch_device'), 'epoch', ['device'], unique=False)
     op.create_index(op.f('ix_epoch_sensor_id'), 'epoch', ['sensor_id'], unique=False)
+    op.create_table('maintenance',
+    sa.Column('code', sa.String(), nullable=False),
+    sa.Column('site_id', sa.Uuid(), nullable=False),
+    sa.Column('sensor_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('severity', sa.String(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('reason', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('opened_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('closed_by', sa.Uuid(), nullable=True),
+    sa.Column('work', sa.String(), nullable=True),
+    sa.Column('note', sa.String(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['closed_by'], ['user.id'], name=op.f('fk_maintenance_closed_by')),
+    sa.ForeignKeyConstraint(['owner_id'], ['user.id'], name=op.f('fk_maintenance_owner_id')),
+    sa.ForeignKeyConstraint(['sensor_id'], ['sensor.id'], name=op.f('fk_maintenance_sensor_id')),
+    sa.ForeignKeyConstraint(['site_id'], ['site.id'], name=op.f('fk_maintenance_site_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_maintenance')),
+    sa.UniqueConstraint('code', name=op.f('uq_maintenance_code'))
+    )
+    op.create_index(op.f('ix_maintenance_sensor_id'), 'maintenance', ['sensor_id'], unique=False)
+    op.create_index('ix_maintenance_site', 'maintenance', ['site_id', 'state', 'due_at'], unique=False)
+    op.create_index('uq_maintenance_live', 'maintenance', ['sensor_id', 'kind'], unique=True, sqlite_where=sa.text("state IN ('open', 'assigned')"), postgresql_where=sa.text("state IN ('open', 'assigned')"))
     op.create_table('pin',
     sa.Column('id', sa.Integer(), autoincrement=True, nullable=False),
     sa.Column('drawing_id', sa.Uuid(), nullable=False),

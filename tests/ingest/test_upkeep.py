@@ -1,0 +1,356 @@
+"""Sensors that need a hand: found once, mended by an epoch; silence itself heals nothing."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from ingest import upkeep
+from models.clock import machine_now
+from models.errors import BadInput, Forbidden, Refusal
+from models.heartbeat import LISTENING_SINCE, Heartbeat, beat, note_fact
+from models.maintenance import DUE, KINDS, MAINTENANCE, Maintenance, open_maintenance
+from models.people import Actor, Grant, machine
+from models.reading import HOUR_S, Channel, Reading, Rollup, SensorState
+from models.reasons import Reason, reason
+from models.sensor import Sensor
+from models.sensor_signs import signs
+from models.store import Store
+from models.times import to_ms
+from models.words.render import Reader, text
+from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain
+
+KEEPER = Actor("person", name="kim", grants=(Grant(None, "keeper"),))
+ENGINEER = Actor("person", name="eva", grants=(Grant(None, "engineer"),))
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def house(store: Store) -> House:
+    house = House(store, [CRACK_RULE, SILENCE_RULE])
+    house.feed(crack(0.5, NOW), rain(10.0, NOW))
+    with store.writing() as session:
+        beat(session, "ingest")
+    return house
+
+
+def look(house: House, now: datetime) -> list[tuple[str, str, str]]:
+    """Let the clock look; return (sensor, kind, severity) of what it opened."""
+    with house.store.reading() as session:
+        found = signs(session, now, machine_now())
+    with house.store.writing() as session:
+        opened = upkeep.take(session, found, now)
+        return sorted((row.sensor.code, row.kind, row.severity) for row in opened)
+
+
+def work(house: House, kind: str = "silent", code: str = "C-01") -> Maintenance:
+    with house.store.reading() as session:
+        mine = select(Maintenance).join(Sensor).where(Maintenance.kind == kind, Sensor.code == code)
+        return session.scalars(mine.order_by(Maintenance.opened_at.desc())).first()
+
+
+def sensor(session: Session, code: str) -> Sensor:
+    return session.scalars(select(Sensor).where(Sensor.code == code)).one()
+
+
+def silent_for(house: House, hours: float, keep: str = "R-01") -> datetime:
+    """Let time pass in which only one of the two sensors speaks."""
+    now = NOW + hours * HOUR
+    house.feed(rain(10.0, now) if keep == "R-01" else crack(0.5, now), now=now)
+    house.tick(now)
+    return now
+
+
+def test_a_silent_sensor_is_put_on_the_list_once(house):
+    now = silent_for(house, 2)
+
+    assert look(house, now) == [("C-01", "silent", "low")]
+    assert look(house, now + HOUR) == []
+    row = work(house)
+    assert row.due_at == now + DUE["silent", "low"]
+    assert row.code.startswith("M-2022-")
+
+
+def test_a_dead_ingester_makes_no_sensor_silent(house):
+    now = silent_for(house, 2)
+    with house.store.writing() as session:
+        session.execute(update(Heartbeat).values(beat_at=machine_now() - timedelta(minutes=1)))
+
+    assert look(house, now) == []
+
+
+def test_time_in_which_nobody_listened_is_no_silence(house):
+    now = silent_for(house, 2)
+    with house.store.writing() as session:
+        note_fact(session, "ingest", LISTENING_SINCE, to_ms(now - 0.5 * HOUR))
+
+    assert look(house, now) == []
+    assert look(house, now + HOUR) == [("C-01", "silent", "low")]
+
+
+def test_a_high_alert_on_the_sensor_makes_it_urgent(house):
+    house.feed(crack(2.5, NOW + 0.25 * HOUR))
+    now = silent_for(house, 3)
+
+    assert look(house, now) == [("C-01", "silent", "high")]
+    assert work(house).due_at == now + DUE["silent", "high"]
+
+
+def mend(house: House, row: Maintenance, what: str, now: datetime, **how: float) -> None:
+    with house.store.writing() as session:
+        session.get_one(Maintenance, row.id).mend(what, "done on site", by=KEEPER, now=now, **how)
+
+
+def states(house: House) -> dict[str, tuple[bool, bool]]:
+    """Return (active, unknown) of the newest alert of each rule at the crack meter."""
+    mine = [one for one in house.alerts() if one.subject == "sensor:hill/C-01"]
+    return {one.rule_code: (one.active, one.unknown) for one in mine}
+
+
+def test_mending_ends_the_alert_by_an_epoch_and_silence_begins_anew(house):
+    house.feed(crack(1.5, NOW + 0.25 * HOUR))
+    now = silent_for(house, 2)
+    assert states(house) == {"Q1": (True, True), "WIDE": (True, True)}
+    look(house, now)
+
+    mend(house, work(house), "battery_changed", now + HOUR)
+    house.tick(now + HOUR)
+
+    # The instrument's alert has ended by the epoch. The crack is as open as it was last known to
+    # be, nothing is known of it, and its sensor is not heard: an epoch is no reading.
+    assert states(house) == {"Q1": (False, True), "WIDE": (True, True)}
+    with house.store.reading() as session:
+        state = session.get_one(SensorState, sensor(session, "C-01").key)
+        assert state.silent_since_ms is not None and state.heard_ms == to_ms(NOW + 0.25 * HOUR)
+
+    house.tick(now + 1.5 * HOUR)
+    assert states(house)["Q1"] == (False, True)
+    house.tick(now + 2 * HOUR)  # three intervals and a tick after the epoch
+    assert states(house)["Q1"] == (True, True)
+
+
+def test_missing_data_alone_ends_nothing(house):
+    house.feed(crack(1.5, NOW + 0.25 * HOUR))
+    now = silent_for(house, 2)
+    look(house, now)
+
+    for hours in range(1, 200, 20):
+        house.tick(now + hours * HOUR)
+        look(house, now + hours * HOUR)
+
+    assert states(house) == {"Q1": (True, True), "WIDE": (True, True)}
+    assert work(house).state == "open"
+
+
+def test_an_unmended_silence_is_found_again_after_the_epoch_had_its_time(house):
+    now = silent_for(house, 2)
+    look(house, now)
+    mend(house, work(house), "restarted", now)
+
+    assert look(house, now + 0.5 * HOUR) == []
+    assert look(house, now + HOUR) == [("C-01", "silent", "low")]
+
+
+def test_a_new_battery_keeps_the_cracks_baseline_and_a_new_zero_does_not(store):
+    rule = {**CRACK_RULE, "of": "change", "baseline": {"of": "median", "over": "1h"}}
+    house = House(store, [rule, SILENCE_RULE])
+    for quarter in range(8):
+        house.feed(crack(5.0, NOW + quarter * HOUR / 4))
+    with store.writing() as session:
+        beat(session, "ingest")
+    now = silent_for(house, 4)
+    look(house, now)
+    mend(house, work(house), "battery_changed", now)
+
+    house.feed(crack(6.5, now + HOUR), now=now + HOUR)  # 1.5 mm more than the baseline of before
+
+    assert [one.rule_code for one in house.alerts() if one.active and one.rule_code == "WIDE"]
+
+
+def test_what_is_not_needed_is_left_alone_for_a_week(house):
+    now = silent_for(house, 2)
+    look(house, now)
+    with house.store.writing() as session:
+        row = session.get_one(Maintenance, work(house).id)
+        with pytest.raises(Forbidden):
+            row.drop("winter", by=KEEPER, now=now)
+        row.drop("taken down for the winter", by=ENGINEER, now=now)
+
+    assert look(house, now + timedelta(days=6)) == []
+    assert look(house, now + timedelta(days=8)) == [("C-01", "silent", "low")]
+
+
+def test_a_retired_sensor_needs_no_hand(house):
+    now = silent_for(house, 2)
+    look(house, now)
+    with house.store.writing() as session:
+        sensor(session, "C-01").retire(why="destroyed", note="fell", by=ENGINEER, now=now)
+
+    look(house, now + HOUR)
+
+    assert work(house).state == "not_needed"
+
+
+def hear_battery(house: House, quantity: str, value: float, at: datetime = NOW) -> None:
+    with house.store.writing() as session:
+        session.merge(
+            Channel(
+                device="node-1", channel="battery", quantity=quantity, first_ms=to_ms(NOW),
+                last_ms=to_ms(at), last_value=value, count=1, claimed=False,
+            )
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "found"),
+    [
+        ("battery_level", 19.9, [("C-01", "battery_low", "low")]),
+        ("battery_level", 20.0, []),
+        ("battery_level", 9.9, [("C-01", "battery_low", "high")]),
+        ("battery_voltage", 3.29, [("C-01", "battery_low", "low")]),
+        ("battery_voltage", 3.3, []),
+    ],
+)
+def test_a_low_battery_is_found_before_the_sensor_falls_silent(house, quantity, value, found):
+    hear_battery(house, quantity, value)
+    now = NOW + HOUR / 4
+
+    hear_battery(house, quantity, value, now)
+
+    assert look(house, now) == found
+    assert look(house, now) == []
+
+
+def test_a_changed_battery_is_found_again_only_when_it_says_so_itself(house):
+    now = NOW + HOUR / 4
+    hear_battery(house, "battery_level", 5.0, now)
+    look(house, now)
+    mend(house, work(house, "battery_low"), "battery_changed", now)
+
+    assert look(house, now + HOUR / 4) == []
+    hear_battery(house, "battery_level", 4.0, now + HOUR / 2)
+    assert look(house, now + HOUR / 2) == [("C-01", "battery_low", "high")]
+
+
+def fill_hours(house: House, code: str, hours: int, values: Iterator[float]) -> datetime:
+    """Write that many hours and let the sensor show the last value."""
+    with house.store.writing() as session:
+        one = sensor(session, code)
+        rows, value = [], 0.0
+        for hour in range(1, hours + 1):
+            value = next(values)
+            rows.append(
+                {
+                    "sensor": one.key, "span_s": HOUR_S, "end_ms": to_ms(NOW + hour * HOUR),
+                    "value": value, "min": value, "max": value, "count": 4, "quality": 1,
+                }
+            )  # fmt: skip
+        session.execute(insert(Rollup), rows)
+        session.get_one(SensorState, one.key).value = value
+    return NOW + hours * HOUR
+
+
+def same(value: float) -> Iterator[float]:
+    while True:
+        yield value
+
+
+def test_a_crack_that_does_not_move_by_a_digit_for_a_day_is_stuck(house):
+    now = fill_hours(house, "C-01", 24, same(1.234))
+
+    assert look(house, now) == [("C-01", "stuck", "low")]
+
+
+def test_a_crack_that_moves_by_one_digit_is_not_stuck(house):
+    now = fill_hours(house, "C-01", 24, iter([1.234] * 23 + [1.235]))
+
+    assert look(house, now) == []
+
+
+def test_a_crack_meter_that_is_new_is_not_stuck(house):
+    now = fill_hours(house, "C-01", 12, same(1.234))
+
+    assert look(house, now) == []
+
+
+def test_a_gauge_that_counts_nothing_while_its_neighbour_does_is_stuck(house):
+    document = {"sites": [{"code": "hill", "name": {"zh": "山寺", "en": "Hill"}, "sensors": [
+        {"code": "R-02", "quantity": "rain_total", "unit": "mm", "interval_s": 300,
+         "source": {"device": "node-3", "channel": "rain"}}]}]}  # fmt: skip
+    house.load(document, NOW - timedelta(days=2))
+    with house.store.writing() as session:
+        session.add(SensorState(sensor=sensor(session, "R-02").key, heard_ms=to_ms(NOW)))
+    fill_hours(house, "R-01", 6, same(2.0))
+    now = fill_hours(house, "R-02", 6, same(0.0))
+
+    assert look(house, now) == [("R-02", "stuck", "low")]
+
+
+def test_readings_that_can_not_be_true_are_out_of_range_once_there_are_three(house):
+    for number in (1, 2, 3):
+        at = NOW + number * HOUR / 4
+        house.feed(crack(9_999.0, at), now=at)
+        expected = [("C-01", "out_of_range", "low")] if number == 3 else []
+        assert look(house, at) == expected
+
+
+def test_re_zeroing_needs_the_value_that_it_shows(house):
+    now = silent_for(house, 2)
+    look(house, now)
+    with pytest.raises(BadInput):
+        mend(house, work(house), "re_zeroed", now)
+    with pytest.raises(BadInput):
+        mend(house, work(house), "prayed", now)
+
+    mend(house, work(house), "re_zeroed", now, shows=0.0)
+
+    with house.store.reading() as session:
+        last = sensor(session, "C-01").epochs[-1]
+    assert (last.kind, last.offset, last.continues) == ("maintain", -0.5, False)
+
+
+def test_the_table_is_whole(house):
+    now = silent_for(house, 2)
+    look(house, now)
+    with house.store.writing() as session:
+        row = session.get_one(Maintenance, work(house).id)
+        owner = Actor("person", name="ana", grants=(Grant(None, "manager"),))
+        assert row.offered(now) == ("assign", "mend", "drop", "retire")
+        assert row.actions(owner, now) == ("assign", "mend", "drop")
+        assert row.actions(KEEPER, now) == ("mend",)
+        row.mend("cleaned", "spider", by=KEEPER, now=now)
+        assert row.offered(now) == ()
+        with pytest.raises(Refusal):
+            row.mend("cleaned", "spider", by=KEEPER, now=now)
+    assert {action for _, action in MAINTENANCE} == set(Maintenance.MAY)
+
+
+def test_of_a_kind_only_one_is_open(house):
+    with house.store.writing() as session:
+        one = sensor(session, "C-01")
+        how = {"since": NOW, "by": machine("clock"), "now": NOW}
+        why = reason("maintenance.silent", sensor="C-01", since="2022-03-21T00:00:00Z")
+        first = open_maintenance(session, one, "silent", "low", why, **how)
+
+        assert open_maintenance(session, one, "silent", "low", why, **how) is first
+        assert open_maintenance(session, one, "stuck", "low", why, **how) is not first
+    assert {kind for kind, _ in DUE} == set(KINDS)
+
+
+def test_every_sign_is_said_in_both_languages(house):
+    now = silent_for(house, 2)
+    look(house, now)
+    why = Reason.from_json(work(house).reason)
+
+    assert "C-01 自" in text(why, Reader("zh"))
+    assert "Nothing heard of C-01" in text(why, Reader("en"))
+
+
+def test_bad_readings_are_stored_and_raise_nothing(house):
+    house.feed(crack(9_999.0, NOW + HOUR / 4))
+
+    with house.store.reading() as session:
+        assert session.scalars(select(Reading.quality).where(Reading.quality >= 4)).all()
+    assert house.alerts() == []
