@@ -15,6 +15,7 @@ from models.closure import IN_FORCE, Closure
 from models.deadline import Due, due
 from models.heartbeat import DEAD_AFTER, Heartbeat
 from models.incident import OPEN_STATES, Incident
+from models.maintenance import LIVE, Maintenance
 from models.notice import Notice
 from models.people import Actor, staff_scope
 from models.rainfall import Rainfall, rainfall
@@ -83,6 +84,8 @@ class Waiting:
     channels: int = 0
     quarantine: int = 0
     failed_notices: int = 0
+    maintenance: int = 0
+    maintenance_late: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def read_desk(session: Session, actor: Actor, now: datetime, machine_now: dateti
         due=due(session, actor, now),
         incidents=open_incidents(session, actor),
         closures=closures,
-        waiting=waiting(session, actor),
+        waiting=waiting(session, actor, now),
     )
 
 
@@ -227,8 +230,10 @@ def in_force(session: Session, actor: Actor) -> list[Closure]:
     return list(session.scalars(loaded.order_by(Closure.began_at.desc())))
 
 
-def waiting(session: Session, actor: Actor) -> Waiting:
+def waiting(session: Session, actor: Actor, now: datetime) -> Waiting:
     """Count what waits; one query for all of it."""
+    work = select(func.count()).select_from(Maintenance)
+    work = work.where(Maintenance.state.in_(LIVE), Maintenance.visible_to(actor))
     failed = select(func.count()).select_from(Notice)
     failed = failed.where(Notice.state == "failed", notices_of(actor))
     row = session.execute(
@@ -239,6 +244,8 @@ def waiting(session: Session, actor: Actor) -> Waiting:
             .where(Quarantined.decoded_again_at.is_(None))
             .scalar_subquery(),
             failed.scalar_subquery(),
+            work.scalar_subquery(),
+            work.where(Maintenance.due_at < now).scalar_subquery(),
         )
     ).one()
     return Waiting(*row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -116,7 +116,7 @@ def _low_batteries(session: Session, now: datetime) -> Iterator[Sign]:
         .where(low, Sensor.retired_at.is_(None))
         .order_by(Channel.device, Epoch.channel != Channel.channel, Sensor.key)
     ).all()
-    first = {}
+    first: dict[str, tuple[str, float, int, Any]] = {}
     for device, quantity, value, last_ms, sensor_id in rows:
         first.setdefault(device, (quantity, value, last_ms, sensor_id))
     if not first:

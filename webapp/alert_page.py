@@ -27,6 +27,7 @@ from models.clock import machine_now
 from models.contacts import call_list
 from models.event import Event, history
 from models.incident import Incident
+from models.maintenance import work_at
 from models.rainfall import by_site, caught_by
 from models.rules.spec import Rule
 from models.scene import Seen
@@ -100,6 +101,7 @@ def alert_page(alert: Alert) -> str:
         quality=quality(session, main.sensor, now) if main else None,
         usual=_usual(charts, alert),
         rain=rain.get(alert.site_id) if alert.site_id else None,
+        work=work_at(session, alert.sensor_id) if alert.sensor_id else [],
         neighbours=[(one, value_words(one, caught)) for one in neighbours(alert, seen)],
         scene=_scene(alert, seen, caught),
         zones=zone_choices(session, alert),

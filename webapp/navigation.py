@@ -41,6 +41,7 @@ PLACES = (
     ("findings.index", "search", 1),
     ("reports.index", "file-text", 1),
     ("sensors.index", "device-analytics", 2),
+    ("maintenance.index", "heartbeat", 2),
     ("rules.index", "adjustments", 2),
     ("channels.index", "plus", 2),
     ("gaps.index", "route", 2),

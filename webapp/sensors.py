@@ -13,6 +13,7 @@ from models.chart import quality
 from models.desk_facts import rule_names
 from models.errors import BadInput, Fault, Forbidden, Refusal, Stale
 from models.inputs import Faults, whole_number
+from models.maintenance import work_at
 from models.people import STAFF
 from models.rainfall import caught_by
 from models.reasons import reason
@@ -110,6 +111,7 @@ def show(site: str, code: str) -> str:
         may_keep=g.actor.has_role(*KEEPERS, site_id=mine) and sensor.retired_at is None,
         whys=[(why, t(f"sensor.retired_why.{why}")) for why in WHYS],
         kinds=[(kind, t(f"epoch.{kind}")) for kind in KINDS],
+        work=work_at(session, sensor.id),
         replacement=session.get(Sensor, sensor.replaced_by) if sensor.replaced_by else None,
         local_now=f"{local(now):%Y-%m-%dT%H:%M}",
     )
