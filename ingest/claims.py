@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from ingest import rollups, storing
+from ingest import own_profiles, rollups, storing
 from ingest.bindings import Bindings, SensorFacts
 from ingest.formats.decode import decode
 from ingest.formats.decoded import Measurement
 from ingest.formats.memory import Memory
 from ingest.formats.times import AHEAD_GOOD_MS
+from ingest.lessons import Lessons
 from ingest.message import Message
 from ingest.own_device import held_to_key
 from ingest.storing import Row
@@ -52,9 +53,12 @@ def decode_again(task: Task) -> Mapping[str, Any]:
     """Read refused messages once more; what can be used now is stored, and judged no more."""
     taken = readings = 0
     ids = [int(one) for one in task.arguments["ids"]]
+    with task.store.reading() as session:
+        memory = Memory(profiles=own_profiles.load(session))
+        Lessons().recall(session, memory)
     for number, message_id in enumerate(ids):
         with task.store.writing() as session:
-            found = _decode_one(session, message_id)
+            found = _decode_one(session, message_id, memory)
             if found is not None:
                 taken, readings = taken + 1, readings + found
         task.report(number / len(ids))
@@ -150,13 +154,13 @@ def _forget(session: Session, place: tuple[str, str], instants: Sequence[int]) -
     )
 
 
-def _decode_one(session: Session, message_id: int) -> int | None:
+def _decode_one(session: Session, message_id: int, memory: Memory) -> int | None:
     """Return how many readings a refused message gives now, None where it is still refused."""
     row = session.get(Quarantined, message_id)
     if row is None:
         raise Missing("message", message_id)
     message = _message(row)
-    outcome = held_to_key(message, decode(message, Memory()))
+    outcome = held_to_key(message, decode(message, memory))
     now = site_now(session)
     session.execute(
         update(Quarantined).where(Quarantined.id == row.id).values(decoded_again_at=now)

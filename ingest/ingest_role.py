@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ingest import claims
+from ingest import claims, own_profiles
 from ingest.disk_alarm import DiskAlarm
 from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
@@ -195,7 +195,7 @@ def _tell(telling: Telling, stop: Event) -> None:
 
 def _do_jobs(store: Store, stop: Event) -> None:
     """Claims and second readings are the ingester's: it alone writes readings."""
-    work = Work(store, claims.HANDLERS)
+    work = Work(store, {**claims.HANDLERS, **own_profiles.HANDLERS})
     wait_s = JOBS_EVERY_S
     while not stop.wait(wait_s):
         with _surviving("jobs"):

@@ -23,6 +23,7 @@ from ingest.judging import Found, Judges, SensorMemory, delay_of
 from ingest.lessons import Lessons
 from ingest.message import Message
 from ingest.own_device import held_to_key
+from ingest.own_profiles import OwnProfiles
 from ingest.repeats import Repeats
 from ingest.rulebook import Rulebook
 from ingest.storing import Row
@@ -66,6 +67,7 @@ class Pipeline:
     def __init__(self, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
         self.lessons = Lessons()
+        self.profiles = OwnProfiles()
         self.repeats = Repeats()
         self.exactly_once = ExactlyOnce()
         self.heard = Heard()
@@ -87,8 +89,9 @@ class Pipeline:
         return decoded
 
     def recall(self, session: Session) -> None:
-        """Read what earlier messages taught the formats; before the first `decode`."""
+        """Read what messages taught the formats, and the profiles in use; before `decode`."""
         self.lessons.recall(session, self.memory)
+        self.profiles.recall(session, self.memory)
 
     def begin(self, session: Session) -> None:
         """Start a transaction: read the registry and the memory where they are not up to date."""

@@ -219,6 +219,7 @@ class Worker:
     def _beat(self) -> None:
         with self.store.writing() as session:
             self._read_clock(session)
+            self.pipeline.recall(session)
             beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
             note_fact(session, "ingest", LISTENING_SINCE, self.listening_since_ms)
 

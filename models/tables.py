@@ -8,6 +8,7 @@ from models import (  # noqa: F401  (imported for their tables and guards)
     closure,
     codes,
     contacts,
+    device_profile,
     event,
     exactly_once,
     finding,

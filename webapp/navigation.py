@@ -47,6 +47,7 @@ PLACES = (
     ("gaps.index", "route", 2),
     ("quarantine.index", "inbox", 2),
     ("registry.index", "map", 2),
+    ("profiles.index", "ruler-measure", 2),
     ("outbox.index", "send", 2),
     ("events.index", "history", 2),
     ("keys.index", "key", 2),

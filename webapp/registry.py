@@ -51,7 +51,7 @@ def _page(changes: Changes | None = None, faults: list[Told] | None = None) -> s
         "registry/index.html",
         counts=counts,
         changes=changes,
-        warnings=_told(changes.warnings) if changes else [],
+        warnings=told(changes.warnings) if changes else [],
         faults=faults or [],
     )
 
@@ -81,7 +81,7 @@ def load() -> ResponseReturnValue:
     except BadInput as refused:
         # Not as faults of the form's fields: they are places in the file, with lines.
         db.session.rollback()
-        return _page(faults=_told(refused.faults)), 422
+        return _page(faults=told(refused.faults)), 422
     commit()
     flash(
         t(
@@ -107,7 +107,8 @@ def _content() -> bytes:
     return content
 
 
-def _told(faults: object) -> list[Told]:
+def told(faults: object) -> list[Told]:
+    """Return the faults of a file as its page lists them."""
     return [
         Told(getattr(one, "line", None), one.where, sentence(one.reason))
         for one in faults  # type: ignore[attr-defined]

@@ -37,6 +37,7 @@ from ingest.formats.decoded import QUARANTINE, Decoded, Unreadable, Unusable, qu
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import as_sent
+from ingest.formats.retold import retold
 from ingest.formats.topics import matches
 from ingest.message import Message
 
@@ -83,6 +84,8 @@ def decode(message: Message, memory: Memory) -> Decoded:
         module = _format_of(envelope, memory)
         name = module.NAME
         decoded: Decoded = module.read(envelope, memory)
+        if memory.profiles.by_pattern and decoded.measurements:
+            decoded = retold(decoded, memory.profiles.by_pattern)
         if envelope.counts and not decoded.counts:
             return replace(decoded, counts=envelope.counts)
         return decoded

@@ -96,7 +96,7 @@ class Sheet:
             return
         scaled = sent * meaning.scale
         value = plan.convert(scaled) if plan.convert else scaled
-        fault = plan.fault or _why_unbelievable(plan, value, sent, meaning)
+        fault = plan.fault or why_unbelievable(plan, value, sent, meaning)
         if fault:
             self.refuse(device, channel, fault, raw, when, Meaning(plan.quantity, unit))
             return
@@ -236,7 +236,7 @@ class Sheet:
         return None if good else ignored(self.ignored_because)
 
 
-def _why_unbelievable(plan: Plan, value: float, sent: float, meaning: Meaning) -> str:
+def why_unbelievable(plan: Plan, value: float, sent: float, meaning: Meaning) -> str:
     """Return the code of what is wrong with a value, or "" if nothing is."""
     if sent in meaning.sentinels:
         return "sentinel"
