@@ -1,0 +1,168 @@
+"""The thing that is measured: `ridgewatch ingest` with its database, started, killed, asked."""
+
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import func, select
+
+from bench.generator import BUILD
+from bench.meter import Cost, cost
+from bench.registry import fill, sqlite_copy
+from models.base import Base
+from models.store import Store
+from tests.harness.postgres import Postgres
+from tests.harness.processes import Process, Processes, free_port
+from tests.killing import RIDGEWATCH
+
+STARTS_WITHIN_S = 900.0
+_TABLES = ("reading", "reading_recent")  # where readings lie, as far as this version has them
+
+
+@dataclass
+class Installation:
+    """An ingester that listens on `port`, or to a broker, and what it writes to."""
+
+    store: Store
+    folder: Path
+    processes: Processes
+    port: int
+    environ: dict[str, str]
+    process: Process | None = None
+    started_in_s: float = 0.0
+
+    @property
+    def pid(self) -> int:
+        """The ingester's process."""
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> None:
+        """Start the ingester and wait until it takes messages."""
+        begun = time.perf_counter()
+        self.process = self.processes.start("ingest", RIDGEWATCH, "ingest", env=self.environ)
+        if "RIDGEWATCH_MQTT_URL" in self.environ:
+            self.process.wait_for_text("role=ingest", STARTS_WITHIN_S)
+        else:
+            self.process.wait_for_port(self.port, STARTS_WITHIN_S)
+        self.started_in_s = time.perf_counter() - begun
+
+    def cost(self) -> Cost:
+        """Return what the ingester has cost so far."""
+        return cost(self.pid)
+
+    def expect(self, acknowledged: int) -> None:
+        """Raise where the database has not exactly what was acknowledged."""
+        stored = self.stored()
+        if stored != acknowledged:
+            raise AssertionError(f"{acknowledged} acknowledged, {stored} stored")
+
+    def stored(self) -> int:
+        """Return how many readings are in the database."""
+        with self.store.reading() as session:
+            counts = [session.scalar(select(func.count()).select_from(t)) for t in tables()]
+        return sum(count or 0 for count in counts)
+
+    def wait_for(self, count: int, within_s: float = 300.0) -> None:
+        """Wait until so many readings are stored. Raises TimeoutError."""
+        until = time.monotonic() + within_s
+        while (stored := self.stored()) < count:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{stored} of {count} stored")
+            time.sleep(0.02)
+
+
+def tables() -> list:
+    """Return the tables in which readings lie."""
+    return [Base.metadata.tables[name] for name in _TABLES if name in Base.metadata.tables]
+
+
+@contextmanager
+def ingester(
+    sites: int,
+    sensors: int,
+    channels: int,
+    *,
+    broker: str | None = None,
+    postgres: "Server | None" = None,
+) -> Iterator[Installation]:
+    """Run an ingester over a fresh database; its own receiver, or a broker where one is named."""
+    allow_connections()
+    with scratch() as folder:
+        url = _database(folder, (sites, sensors, channels), postgres)
+        store, port = Store(url, folder), free_port()
+        environ = {"RIDGEWATCH_DATA_DIR": str(folder), "RIDGEWATCH_DATABASE_URL": url}
+        if broker is None:
+            environ["RIDGEWATCH_MQTT_LISTEN"] = f"127.0.0.1:{port}"
+        else:
+            environ["RIDGEWATCH_MQTT_URL"] = broker
+        processes = Processes(folder)
+        installation = Installation(store, folder, processes, port, environ)
+        try:
+            installation.start()
+            yield installation
+        except BaseException:
+            print(processes.report()[-4000:])
+            raise
+        finally:
+            processes.end_all()
+            store.close()
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder on the disk of the checkout, where fsync costs what it costs here."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=BUILD) as folder:
+        yield Path(folder)
+
+
+def allow_connections() -> None:
+    """Let this process and its children hold the nation's connections open."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _database(folder: Path, size: tuple[int, int, int], postgres: "Server | None") -> str:
+    if postgres is None:
+        return sqlite_copy(folder, *size)
+    url = postgres.url(postgres.create())
+    store = Store(url, folder)
+    fill(store, *size)
+    store.close()
+    return url
+
+
+class Server(Postgres):
+    """A PostgreSQL that survives a power cut, with the settings of its packages else."""
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [f"-p{self.port}", f"-k{self.folder}", "-clisten_addresses=127.0.0.1"]
+        argv = (self.binaries / "postgres", "-D", self.data, *options)
+        self.server = self.processes.start("postgres", *argv, user=self.user, cwd=Path("/"))
+        self.server.wait_until(self._accepts, "accepts connections")
+
+    def ask(self, database_url: str, question: str) -> int:
+        """Return the one number that a question has for an answer."""
+        where = database_url.replace("postgresql+psycopg", "postgresql")
+        with psycopg.connect(where, autocommit=True) as connection:
+            row = connection.execute(question).fetchone()  # type: ignore[call-overload]
+        return int(row[0])
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """Run a PostgreSQL with fsync on. Its user can't enter the checkout: it lives in /var/tmp."""
+    cluster = Server(Path(tempfile.mkdtemp(prefix="ridgewatch-bench-pg-", dir="/var/tmp")))
+    try:
+        cluster.initialise()
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.end()
