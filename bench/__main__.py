@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields
 from importlib import import_module
 
-from bench.figures import HEAD, Figure, keep, machine, table
+from bench.figures import Figure, keep, machine, table
 from bench.options import Options
 
 MEASUREMENTS = {
@@ -54,9 +54,7 @@ def _run(names: list[str], options: Options) -> None:
         found: Iterator[Figure] = import_module(f"bench.{name}").measure(options)
         figures = []
         for figure in found:
-            if not figures:
-                print(HEAD)
-            print(figure.row(), flush=True)
+            print(f"  {figure.line()}", flush=True)
             figures.append(figure)
         keep(name, figures, asdict(options))
 

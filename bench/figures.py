@@ -42,6 +42,15 @@ class Figure:
         over = self.at_least is None or found >= self.at_least
         return over and (self.at_most is None or found <= self.at_most)
 
+    def line(self) -> str:
+        """Return it as it is told while others are still measured."""
+        parts = [f"{self.what}: {_short(self.ours)} {self.unit}".rstrip()]
+        if self.ratio is not None:
+            parts.append(f"{_short(self.ratio)} × {self.beside}")
+        if self.met is not None:
+            parts.append(f"promised {self._bar()}: {'met' if self.met else 'NOT MET'}")
+        return ", ".join(parts)
+
     def row(self) -> str:
         """Return its line of the Markdown table."""
         beside = "" if self.reference is None else f"{_short(self.reference)} {self.beside}"

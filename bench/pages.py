@@ -90,6 +90,7 @@ def measured(yard: Yard, path: str) -> Figure:
     over = "" if len(queries) <= MOST_QUERIES else f"  MORE THAN {MOST_QUERIES} QUERIES"
     print(
         f"  {path:28} {page.status_code} p50 {share(took, 0.5):6.1f} ms  processor p95 "
-        f"{share(worked, 0.95):5.1f} ms  {len(queries):3} queries  {len(page.data) / 1000:6.1f} kB{over}"
+        f"{share(worked, 0.95):5.1f} ms  {len(queries):3} queries  "
+        f"{len(page.data) / 1000:6.1f} kB{over}"
     )
     return Figure(f"page {path}, p95", share(took, 0.95), "ms", at_most=MOST_P95_MS)

@@ -28,7 +28,7 @@ def measure(options: Options) -> Iterator[Figure]:
 
 
 def on_postgres(cluster: Server, readings: int) -> Turn:
-    """Send to the receiver of an ingester on PostgreSQL; the server's own work is not in its cost."""
+    """Send to the receiver of an ingester on PostgreSQL; the server's work is not in its cost."""
     with ingester(*TOWN, postgres=cluster) as installation:
         before = installation.cost()
         sent = send(installation.port, Load(*TOWN, readings))

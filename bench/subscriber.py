@@ -1,4 +1,4 @@
-"""Single-reading messages through mosquitto and the paho subscriber, until the last is committed."""
+"""Single readings through mosquitto and the paho subscriber, until the last is committed."""
 
 import time
 from collections.abc import Iterator
