@@ -10,6 +10,7 @@ from bench.figures import Figure, keep, machine, table
 from bench.options import Options
 
 MEASUREMENTS = {
+    "generator": "does the load generator send what it says? (a test, the first of all)",
     "client": "mqtt of npm, a client that is not ours, against the receiver",
     "flat_out": "readings a second and their cost, beside Node-RED and a shell",
     "subscriber": "through mosquitto and the paho subscriber",

@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.generator import BUILD
-
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build" / "bench"
 RESULTS = BUILD / "results.json"
 HEAD = "| what | ours | beside it | ratio | promised | met |\n| --- | --- | --- | --- | --- | --- |"
 

@@ -3,11 +3,15 @@
 import json
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.figures import BUILD, ROOT, Figure
+from bench.options import Options
+
 SOURCE = Path(__file__).with_name("mqload.c")
-BUILD = Path(__file__).parent.parent / "build" / "bench"
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Load:
     messages: int
     per_second: float = 0.0  # 0: flat out
     window: int = 64  # unanswered messages of each connection
+    seconds: float = 0.0  # after which no more is sent, whatever is left; 0: all is sent
 
     @property
     def all_sensors(self) -> int:
@@ -72,6 +77,7 @@ def begin(
     argv = [str(built()), "-P", str(port), "-c", str(load.connections), "-s", str(load.sensors)]
     argv += ["-d", str(load.channels)]
     argv += ["-n", str(load.messages), "-r", str(load.per_second), "-W", str(load.window)]
+    argv += ["-t", str(load.seconds)]
     argv += ["-a", str(acknowledged)] if acknowledged else []
     argv += ["-l", str(sent)] if sent else []
     argv += ["-R"] if reconnects else []
@@ -95,3 +101,10 @@ def result(process: subprocess.Popen[str]) -> Sent:
 def send(port: int, load: Load) -> Sent:
     """Send it all and return what became of it."""
     return result(begin(port, load))
+
+
+def measure(options: Options) -> Iterator[Figure]:
+    """Test that its messages decode to what it says it has sent."""
+    test = ROOT / "tests" / "test_bench.py"
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-m", "bench", test], cwd=ROOT)
+    yield Figure("tests of the generator that failed", done.returncode, "", at_most=0)

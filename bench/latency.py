@@ -42,7 +42,7 @@ def subscriber(load: Load) -> list[float]:
     """Return, in ms, how long after its sending each message was acknowledged to the broker."""
     with broker() as place:
         tap = Tap(place.broker.port)
-        with ingester(*TOWN, broker=f"mqtt://127.0.0.1:{tap.port}") as installation:
+        with ingester(*TOWN, broker=tap.port) as installation:
             send(place.broker.port, Load(*TOWN, WARM))
             installation.wait_for(WARM)
             time.sleep(0.5)

@@ -2,7 +2,8 @@
  *
  *   cc -O2 -o mqload mqload.c
  *   mqload -P port [-c connections] [-s sensors per connection] [-d sensors per device] [-n messages]
- *          [-r messages a second, 0: flat out] [-W unanswered messages a connection]
+ *          [-r messages a second, 0: flat out] [-t seconds after which no more is sent]
+ *          [-W unanswered messages a connection]
  *          [-o ms that the site's clock is ahead] [-i client prefix]
  *          [-a file of what was acknowledged] [-l file of what was sent] [-R]
  *
@@ -58,7 +59,7 @@ static uint8_t head[HEAD];
 static size_t before_id, before_time, topic_site, topic_device, pack_device;
 static int port = 1883, gateways = 1, sensors = 200, channels, window = 100, reconnects;
 static long total = 100000;
-static double rate;
+static double rate, most_seconds;
 static int64_t ahead_ms;
 static const char *prefix = "gw";
 static FILE *answered_file, *sent_file;
@@ -275,13 +276,14 @@ static FILE *open_record(const char *path) {
 }
 
 static void read_options(int argc, char **argv) {
-    for (int c; (c = getopt(argc, argv, "P:c:s:d:n:r:W:o:i:a:l:R")) > 0;) switch (c) {
+    for (int c; (c = getopt(argc, argv, "P:c:s:d:n:r:t:W:o:i:a:l:R")) > 0;) switch (c) {
         case 'P': port = atoi(optarg); break;
         case 'c': gateways = atoi(optarg); break;
         case 's': sensors = atoi(optarg); break;
         case 'd': channels = atoi(optarg); break;
         case 'n': total = atol(optarg); break;
         case 'r': rate = atof(optarg); break;
+        case 't': most_seconds = atof(optarg); break;
         case 'W': window = atoi(optarg); break;
         case 'o': ahead_ms = atoll(optarg); break;
         case 'i': prefix = optarg; break;
@@ -315,6 +317,7 @@ int main(int argc, char **argv) {
     int turn = 0;
     while (answered < total) {
         uint64_t at = now(CLOCK_MONOTONIC), wall_ms = now(CLOCK_REALTIME) / 1000000 + ahead_ms;
+        if (most_seconds > 0 && at - start > most_seconds * 1e9) total = sent;
         long allowed = total - sent;
         if (rate > 0) {
             long due = (long)((at - start) * rate / 1e9) + 1 - sent;

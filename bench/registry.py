@@ -17,7 +17,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 import models.migrations.versions as versions
-from bench.generator import BUILD
+from bench.figures import BUILD
 from models.migrate import upgrade
 from models.people import machine
 from models.pulse import bump

@@ -24,7 +24,7 @@ def measure(options: Options) -> Iterator[Figure]:
 
 def turn(readings: int) -> Turn:
     """Send to the broker; timed from the first message to the last committed reading."""
-    with broker() as place, ingester(*TOWN, broker=place.broker.url) as installation:
+    with broker() as place, ingester(*TOWN, broker=place.broker.port) as installation:
         before, begun = installation.cost(), time.perf_counter()
         sending = begin(place.broker.port, Load(*TOWN, readings))
         installation.wait_for(readings)

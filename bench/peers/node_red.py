@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench.generator import BUILD
+from bench.figures import BUILD
 from bench.meter import Cost, cost
 from bench.peers.peer import Place, rows
 from tests.harness.processes import free_port
