@@ -4,53 +4,53 @@ The subscriber acknowledges after its commit; the payload says when the message 
 time from one to the other is publish → committed, seen from outside, to a millisecond.
 """
 
+import contextlib
 import re
 import socket
 import time
+from collections.abc import Callable
 from threading import Thread
 
-from tests.harness.processes import free_port
-
+Note = Callable[[int, bytes, float], None]
 PUBLISH, PUBACK = 3, 4
 _SENT_AT = re.compile(rb'"bt":([0-9.]+)')
 
 
 class Tap:
-    """Listens on `port` for one client, and passes everything on to the broker."""
+    """Listens on `port`, and passes everything on to the broker."""
 
     def __init__(self, broker_port: int) -> None:
-        self.port = free_port()
         self.waits_ms: list[float] = []
         self._broker_port = broker_port
-        self._sent_at: dict[int, float] = {}
-        self._door = socket.create_server(("127.0.0.1", self.port))
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._door.getsockname()[1]
         Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         """Let nobody in any more."""
+        self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
 
     def _serve(self) -> None:
-        client, _ = self._door.accept()
-        broker = socket.create_connection(("127.0.0.1", self._broker_port))
-        for end in (client, broker):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        back = Thread(target=self._pass, args=(client, broker, self._from_client), daemon=True)
-        back.start()
-        self._pass(broker, client, self._from_broker)
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._door.accept()
+                broker = socket.create_connection(("127.0.0.1", self._broker_port))
+                _Wire(client, broker, self.waits_ms)
 
-    def _pass(self, source: socket.socket, to: socket.socket, note) -> None:  # type: ignore[no-untyped-def]
-        """Pass bytes on before they are looked at."""
-        rest = b""
-        while part := source.recv(65_536):
-            now = time.time()
-            to.sendall(part)
-            rest += part
-            while packet := _packet(rest):
-                kind, body, size = packet
-                note(kind, body, now)
-                rest = rest[size:]
-        to.close()
+
+class _Wire:
+    """One connection: a thread for each direction."""
+
+    def __init__(self, client: socket.socket, broker: socket.socket, waits: list[float]) -> None:
+        self._sent_at: dict[int, float] = {}
+        self._waits_ms = waits
+        for source, to, note in (
+            (client, broker, self._from_client),
+            (broker, client, self._from_broker),
+        ):
+            to.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            Thread(target=_pass, args=(source, to, note), daemon=True).start()
 
     def _from_broker(self, kind: int, body: bytes, now: float) -> None:
         if kind != PUBLISH or not (found := _SENT_AT.search(body)):
@@ -64,7 +64,23 @@ class Tap:
             return
         sent_at = self._sent_at.pop(int.from_bytes(body[:2], "big"), None)
         if sent_at is not None:
-            self.waits_ms.append((now - sent_at) * 1000)
+            self._waits_ms.append((now - sent_at) * 1000)
+
+
+def _pass(source: socket.socket, to: socket.socket, note: Note) -> None:
+    """Pass bytes on, and only then look at them."""
+    rest = b""
+    with contextlib.suppress(OSError):
+        while part := source.recv(65_536):
+            now = time.time()
+            to.sendall(part)
+            rest += part
+            while packet := _packet(rest):
+                kind, body, size = packet
+                note(kind, body, now)
+                rest = rest[size:]
+    with contextlib.suppress(OSError):
+        to.shutdown(socket.SHUT_WR)
 
 
 def _packet(data: bytes) -> tuple[int, bytes, int] | None:
