@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.figures import Figure, middle
-from bench.generator import TOWN, Load, begin, result, send
+from bench.generator import Load, Size, begin, result, send, town
 from bench.installation import ingester, scratch
 from bench.options import Options
 from bench.peers.node_red import NodeRed, installed
@@ -39,13 +39,13 @@ class Turn:
 def measure(options: Options) -> Iterator[Figure]:
     """Yield rates and costs."""
     installed()
-    most = options.readings or READINGS
+    most, size = options.readings or READINGS, town(options)
     pipelines: dict[str, Callable[[], Turn]] = {
-        "ridgewatch": lambda: receiver(most),
+        "ridgewatch": lambda: receiver(size, most),
         # The slow ones are sent less: each turn takes some seconds.
-        "Node-RED": lambda: behind_a_broker(_node_red, most // 5),
-        "Node-RED, batched by hand": lambda: behind_a_broker(_node_red_batched, most),
-        "mosquitto_sub piped into sqlite3": lambda: behind_a_broker(Shell, most),
+        "Node-RED": lambda: behind_a_broker(_node_red, size, most // 5),
+        "Node-RED, batched by hand": lambda: behind_a_broker(_node_red_batched, size, most),
+        "mosquitto_sub piped into sqlite3": lambda: behind_a_broker(Shell, size, most),
     }
     turns: dict[str, list[Turn]] = {name: [] for name in pipelines}
     for number in range(options.rounds or ROUNDS):
@@ -75,11 +75,11 @@ def measure(options: Options) -> Iterator[Figure]:
         yield Figure("processor for 1,000 readings", cpu["ridgewatch"], "ms", cpu[name], name)
 
 
-def receiver(readings: int) -> Turn:
+def receiver(size: Size, readings: int) -> Turn:
     """Send to the receiver; all that is acknowledged is stored."""
-    with ingester(*TOWN) as installation:
+    with ingester(*size) as installation:
         before = installation.cost()
-        sent = send(installation.port, Load(*TOWN, readings))
+        sent = send(installation.port, Load(*size, readings))
         spent = installation.cost().since(before)
         installation.expect(sent.acknowledged)
     return Turn.of(readings, sent.seconds, spent.cpu_s)
@@ -93,12 +93,12 @@ def _node_red_batched(place: Place, messages: int) -> Peer:
     return NodeRed(place, messages, batched=True)
 
 
-def behind_a_broker(build: Callable[[Place, int], Peer], readings: int) -> Turn:
+def behind_a_broker(build: Callable[[Place, int], Peer], size: Size, readings: int) -> Turn:
     """Send to a broker; timed from the first message to the last row of the pipeline behind it."""
     with broker() as place:
         peer = build(place, readings)
         before = peer.cost()
-        sending = begin(place.broker.port, Load(*TOWN, readings))
+        sending = begin(place.broker.port, Load(*size, readings))
         begun, last = time.perf_counter(), before
         while peer.stored() < readings:
             last = peer.cost()

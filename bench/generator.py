@@ -32,8 +32,18 @@ class Load:
         return self.connections * self.sensors
 
 
-NATION = (5058, 200, 200)  # the nationally protected sites of China: a gateway of 200 channels each
-TOWN = (100, 200, 200)  # the same 20,000 sensors for everything that is compared with others
+Size = tuple[int, int, int]  # sites, sensors at each, channels of each device
+
+
+def town(options: Options) -> Size:
+    """Return the same 20,000 sensors for everything that is compared with others."""
+    return sized(options, 100, 200)
+
+
+def sized(options: Options, sites: int, sensors: int) -> Size:
+    """Return a size that one may be told otherwise; a site's one device has all its channels."""
+    sensors = options.sensors or sensors
+    return options.sites or sites, sensors, min(options.channels or sensors, sensors)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ are the generator's own records, reading by reading: nothing acknowledged may la
 there that was not sent, and a sensor has one row for an instant.
 """
 
+import signal
 import struct
 import time
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from pathlib import Path
 from sqlalchemy import select
 
 from bench.figures import Figure
-from bench.generator import Load, begin, result
+from bench.generator import Load, begin, result, sized
 from bench.installation import Installation, ingester, tables
 from bench.options import Options
 
 # Starts are what there is most of here, and each reads all sensors: fewer of them, unless told.
 SITES, SENSORS, KILLS, EVERY_S = 5058, 4, 20, 3.0
-PER_SECOND, WINDOW = 17_000, 64
+PER_SECOND, WINDOW, FOR_EVER = 17_000, 64, 10**9
 _RECORD = struct.Struct("<IQ")
 
 Key = tuple[int, int]  # sensor, ms
@@ -27,31 +28,30 @@ Key = tuple[int, int]  # sensor, ms
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield what is lost, made up, and how long the publishers waited."""
-    size = (options.sites or SITES, options.sensors or SENSORS)
+    size = sized(options, SITES, SENSORS)
     kills = options.kills or KILLS
-    readings = options.readings or int(PER_SECOND * EVERY_S * kills)
-    with ingester(*size, size[1]) as installation:
+    with ingester(*size) as installation:
         said = installation.folder / "acknowledged"
         heard = installation.folder / "sent"
         sending = begin(
             installation.port,
-            Load(*size, size[1], readings, PER_SECOND, WINDOW),
+            Load(*size, FOR_EVER, PER_SECOND, WINDOW),
             acknowledged=said,
             sent=heard,
             reconnects=True,
         )
-        done = 0
-        while done < kills and sending.poll() is None:
+        for _ in range(kills):
             time.sleep(EVERY_S)
-            if sending.poll() is None:
-                installation.process.kill()  # type: ignore[union-attr]
-                installation.start()
-                done += 1
+            assert installation.process is not None and sending.poll() is None
+            installation.process.kill()
+            installation.start()
+        time.sleep(EVERY_S)
+        sending.send_signal(signal.SIGINT)
         sent = result(sending)
         stored = everything(installation)
         acknowledged, attempted = recorded(said), recorded(heard)
-    print(f"  {done} kills, {sent}")
-    yield Figure("kill -9 under load", done, "times", at_least=kills)
+    print(f"  {kills} kills, {sent}")
+    yield Figure("kill -9 under load", kills, "times", at_least=KILLS)
     yield Figure("acknowledged, by the publishers' records", len(acknowledged), "readings")
     yield Figure("of them not stored", len(acknowledged - stored), "readings", at_most=0)
     yield Figure("stored and never sent", len(stored - attempted), "readings", at_most=0)

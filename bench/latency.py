@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bench.figures import Figure, middle, share
 from bench.flat_out import broker
-from bench.generator import TOWN, Load, Sent, send
+from bench.generator import Load, Sent, Size, send, town
 from bench.installation import ingester
 from bench.options import Options
 from bench.tap import Tap
@@ -17,11 +17,12 @@ WARM = 2000
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the slow end through the receiver and through the subscriber."""
-    load = Load(*TOWN, PER_SECOND * (options.seconds or SECONDS), PER_SECOND)
+    size = town(options)
+    load = Load(*size, PER_SECOND * (options.seconds or SECONDS), PER_SECOND)
     direct, brokered = [], []
     for _ in range(options.rounds or ROUNDS):
-        direct.append(receiver(load))
-        brokered.append(subscriber(load))
+        direct.append(receiver(size, load))
+        brokered.append(subscriber(size, load))
     told = "publish → committed at 1,000/s, "
     for number, name in ((0.5, "p50"), (0.99, "p99")):
         bar = MOST_P99_MS if number == 0.99 else None
@@ -31,19 +32,19 @@ def measure(options: Options) -> Iterator[Figure]:
         yield Figure(f"{told}mosquitto and subscriber, {name}", waits, "ms", at_most=bar)
 
 
-def receiver(load: Load) -> Sent:
+def receiver(size: Size, load: Load) -> Sent:
     """Return what the generator saw: its PUBACK comes after the commit."""
-    with ingester(*TOWN) as installation:
-        send(installation.port, Load(*TOWN, WARM))
+    with ingester(*size) as installation:
+        send(installation.port, Load(*size, WARM))
         return send(installation.port, load)
 
 
-def subscriber(load: Load) -> list[float]:
+def subscriber(size: Size, load: Load) -> list[float]:
     """Return, in ms, how long after its sending each message was acknowledged to the broker."""
     with broker() as place:
         tap = Tap(place.broker.port)
-        with ingester(*TOWN, broker=tap.port) as installation:
-            send(place.broker.port, Load(*TOWN, WARM))
+        with ingester(*size, broker=tap.port) as installation:
+            send(place.broker.port, Load(*size, WARM))
             installation.wait_for(WARM)
             time.sleep(0.5)
             warm = len(tap.waits_ms)

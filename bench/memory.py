@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from bench.figures import Figure, share
-from bench.generator import TOWN, Load, begin, result
+from bench.generator import Load, begin, result, town
 from bench.installation import ingester
 from bench.options import Options
 
@@ -14,9 +14,9 @@ MOST_MB = 200
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield the most, and how much it grew in the second half."""
-    seconds = options.seconds or SECONDS
-    with ingester(*TOWN) as installation:
-        sending = begin(installation.port, Load(*TOWN, PER_SECOND * seconds, PER_SECOND))
+    seconds, size = options.seconds or SECONDS, town(options)
+    with ingester(*size) as installation:
+        sending = begin(installation.port, Load(*size, PER_SECOND * seconds, PER_SECOND))
         sizes = []
         while sending.poll() is None:
             sizes.append(installation.cost().rss_mb)

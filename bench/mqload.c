@@ -20,7 +20,8 @@
  *
  * With -r a message is due at its place in the second, and its latency is counted from there: what
  * waits in the sender waits too. With -R a lost connection is made again, and what it left
- * unanswered is sent again, marked as a repeat. Standard output gets one line of JSON; progress
+ * unanswered is sent again, marked as a repeat. SIGINT ends the sending; what is unanswered is
+ * waited for. Standard output gets one line of JSON; progress
  * ("connected") goes to standard error. Files hold records of u32 sensor number, u64 ms.
  */
 #define _GNU_SOURCE
@@ -61,6 +62,7 @@ static int port = 1883, gateways = 1, sensors = 200, channels, window = 100, rec
 static long total = 100000;
 static double rate, most_seconds;
 static int64_t ahead_ms;
+static volatile sig_atomic_t enough;
 static const char *prefix = "gw";
 static FILE *answered_file, *sent_file;
 static int poller;
@@ -269,6 +271,11 @@ static void hear(Gateway *g) {
     g->in_size -= done;
 }
 
+static void stop(int number) {
+    (void)number;
+    enough = 1;
+}
+
 static FILE *open_record(const char *path) {
     FILE *file = fopen(path, "ab");
     if (!file) die(path);
@@ -302,6 +309,7 @@ static void read_options(int argc, char **argv) {
 int main(int argc, char **argv) {
     read_options(argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, stop);
     poller = epoll_create1(0);
     prepare();
     Gateway *all = calloc(gateways, sizeof *all);
@@ -317,7 +325,7 @@ int main(int argc, char **argv) {
     int turn = 0;
     while (answered < total) {
         uint64_t at = now(CLOCK_MONOTONIC), wall_ms = now(CLOCK_REALTIME) / 1000000 + ahead_ms;
-        if (most_seconds > 0 && at - start > most_seconds * 1e9) total = sent;
+        if (enough || (most_seconds > 0 && at - start > most_seconds * 1e9)) total = sent;
         long allowed = total - sent;
         if (rate > 0) {
             long due = (long)((at - start) * rate / 1e9) + 1 - sent;

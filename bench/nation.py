@@ -8,22 +8,22 @@ grows: tables, log, memory, and the hour that closes for every sensor at once.
 from collections.abc import Iterator
 
 from bench.figures import Figure
-from bench.generator import NATION, Load, begin, result
+from bench.generator import Load, begin, result, sized
 from bench.installation import ingester
 from bench.options import Options
 
+SITES, SENSORS = 5058, 200
 PER_SECOND, SECONDS, WINDOW = 17_000, 60, 64
 MOST_CORES, MOST_P99_MS, MOST_MB, MOST_BYTES = 0.6, 250, 1024, 300
 
 
 def measure(options: Options) -> Iterator[Figure]:
     """Yield rate, waits, processor, memory and bytes written."""
-    sites, sensors = options.sites or NATION[0], options.sensors or NATION[1]
+    size = sized(options, SITES, SENSORS)
     seconds = options.seconds or SECONDS
-    size = (sites, sensors, sensors)
     with ingester(*size) as installation:
         took_s = installation.started_in_s
-        print(f"  {sites * sensors:,} sensors, read in {took_s:.0f} s", flush=True)
+        print(f"  {size[0] * size[1]:,} sensors, read in {took_s:.0f} s", flush=True)
         load = Load(*size, PER_SECOND * seconds, PER_SECOND, WINDOW, seconds)
         before = installation.cost()
         sent = result(begin(installation.port, load))

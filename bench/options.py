@@ -11,5 +11,6 @@ class Options:
     readings: int | None = None
     sites: int | None = None
     sensors: int | None = None  # of each site
+    channels: int | None = None  # of each device
     rounds: int | None = None
     kills: int | None = None
