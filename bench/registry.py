@@ -123,8 +123,10 @@ def _write(session: Session, table: Any, rows: Iterator[dict[str, Any]]) -> None
 
 def sqlite_copy(folder: Path, sites: int, sensors: int, channels: int) -> str:
     """Return the URL of a fresh SQLite database with that registry; made once, then copied."""
-    template = BUILD / f"registry-{sites}x{sensors}x{channels}-{_schema()}.db"
+    schema = _schema()
+    template = BUILD / f"registry-{sites}x{sensors}x{channels}-{schema}.db"
     if not template.exists():
+        _forget_all_but(schema)
         BUILD.mkdir(parents=True, exist_ok=True)
         growing = template.with_suffix(".part")
         growing.unlink(missing_ok=True)
@@ -141,8 +143,15 @@ def sqlite_copy(folder: Path, sites: int, sensors: int, channels: int) -> str:
     return f"sqlite+pysqlite:///{copy}"
 
 
+def _forget_all_but(schema: str) -> None:
+    """Throw templates of an older schema or of other rules away: some are large."""
+    for path in BUILD.glob("registry-*.db*"):
+        if f"-{schema}." not in path.name:
+            path.unlink()
+
+
 def _schema() -> str:
-    """A template of an older schema or of other rules is not used."""
+    """Return a digest of the schema and of this file."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for path in sorted(Path(versions.__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
