@@ -21,6 +21,11 @@ from tests.harness.processes import Processes
 
 READINGS, ROUNDS = 200_000, 3
 LONGEST_S = 600.0
+BARS = {
+    "Node-RED": 15.0,
+    "Node-RED, batched by hand": 2.5,
+    "mosquitto_sub piped into sqlite3": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ def measure(options: Options) -> Iterator[Figure]:
         "ridgewatch": lambda: receiver(size, most),
         # The slow ones are sent less: each turn takes some seconds.
         "Node-RED": lambda: behind_a_broker(_node_red, size, most // 5),
+        "Node-RED, nothing synced": lambda: behind_a_broker(_node_red_unsynced, size, most // 5),
         "Node-RED, batched by hand": lambda: behind_a_broker(_node_red_batched, size, most),
         "mosquitto_sub piped into sqlite3": lambda: behind_a_broker(Shell, size, most),
     }
@@ -59,9 +65,8 @@ def measure(options: Options) -> Iterator[Figure]:
             )
     rate = {name: middle(turn.per_second for turn in each) for name, each in turns.items()}
     cpu = {name: middle(turn.cpu_ms for turn in each) for name, each in turns.items()}
-    bars = {"Node-RED": 15.0, "Node-RED, batched by hand": 2.5}
     for name in list(pipelines)[1:]:
-        bar = bars.get(name, 1.0)
+        bar = BARS.get(name)
         yield Figure("flat out", rate["ridgewatch"], "/s", rate[name], name, at_least=bar)
     yield Figure(
         "processor for 1,000 readings",
@@ -86,11 +91,15 @@ def receiver(size: Size, readings: int) -> Turn:
 
 
 def _node_red(place: Place, messages: int) -> Peer:
-    return NodeRed(place, messages, batched=False)
+    return NodeRed(place)
+
+
+def _node_red_unsynced(place: Place, messages: int) -> Peer:
+    return NodeRed(place, synced=False)
 
 
 def _node_red_batched(place: Place, messages: int) -> Peer:
-    return NodeRed(place, messages, batched=True)
+    return NodeRed(place, batched=True)
 
 
 def behind_a_broker(build: Callable[[Place, int], Peer], size: Size, readings: int) -> Turn:

@@ -1,7 +1,7 @@
 """Node-RED doing MQTT in → function (JSON, threshold) → SQLite: what a user would pick instead.
 
-In its favour: the table is made beforehand with a write-ahead log, there is no editor open, and
-the debug nodes are left out. It acknowledges on receipt: a crash loses what it holds.
+In its favour: the table is made beforehand with a write-ahead log, no editor is open, and there are
+no debug nodes. It acknowledges on receipt, so a crash loses what it holds.
 """
 
 import json
@@ -27,6 +27,19 @@ msg.topic = "INSERT INTO readings VALUES ($sensor, $at, $value, $alarm)";
 msg.params = {$sensor: record.bn + record.n, $at: record.bt, $value: record.v, $alarm: alarm};
 return msg;
 """
+
+UNSYNCED: list[dict] = [
+    {
+        "id": "start", "type": "inject", "z": "tab", "x": 100, "y": 200, "once": True,
+        "props": [{"p": "topic", "vt": "str"}], "topic": "PRAGMA synchronous=NORMAL",
+        "wires": [["pragma"]],
+    },
+    {
+        "id": "pragma", "type": "sqlite", "z": "tab", "x": 300, "y": 200, "mydb": "database",
+        "sqlquery": "msg.topic", "wires": [[]],
+    },
+]  # fmt: skip
+"""Nothing is synced at a commit: what a user does whose disk is slow at it."""
 
 BATCHED = """
 const waiting = context.get("waiting") || [];
@@ -72,7 +85,7 @@ def installed() -> Path:
 class NodeRed:
     """One Node-RED with one flow."""
 
-    def __init__(self, place: Place, messages: int, *, batched: bool) -> None:
+    def __init__(self, place: Place, *, batched: bool = False, synced: bool = True) -> None:
         home = installed()
         folder = place.folder / "node-red"
         folder.mkdir()
@@ -83,6 +96,7 @@ class NodeRed:
         (folder / "node_modules").symlink_to(home / "node_modules")
         shutil.copyfile(home / "package.json", folder / "package.json")
         flow = _flow(place.broker.port, self.database, batched=batched)
+        flow += [] if synced else UNSYNCED
         (folder / "flows.json").write_text(json.dumps(flow))
         settings = {"flowFile": "flows.json", "uiHost": "127.0.0.1", "uiPort": free_port()}
         settings |= {"httpAdminRoot": False, "httpNodeRoot": False, "credentialSecret": False}
