@@ -21,7 +21,7 @@ from models.store import Store
 from tests.harness.postgres import Postgres
 from tests.harness.processes import Process, Processes, free_port
 from tests.ingest import publisher as mqtt
-from tests.killing import RIDGEWATCH
+from tests.roles import RIDGEWATCH
 
 STARTS_WITHIN_S, GREETINGS = 900.0, 20
 _TABLES = ("reading", "reading_recent")  # where readings lie, as far as this version has them

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings
@@ -61,7 +61,7 @@ def _note(
 def _write_devices(session: Session, heard: dict[str, bool], now: datetime) -> None:
     if not heard:
         return
-    table = Device.__table__
+    table = cast(Table, Device.__table__)
     known = {
         code: qos0
         for code, qos0 in session.execute(

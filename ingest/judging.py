@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from models.readings import first_ms, raw_statement
 from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
+from models.rules.spec import Combination, Threshold
 
 DAY_MS = 86_400_000
 LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
@@ -264,7 +265,7 @@ class Judges:
             ended = step.to in ("cleared", "latched")
             severity = None if ended else step.severity
             for combination in self.rulebook.combinations:
-                if one.code in combination.rule.rules:
+                if one.code in cast(Combination, combination.rule).rules:
                     for zone in facts.zones:
                         yield from self._term(combination, zone, one.code, facts, severity, step)
 
@@ -358,7 +359,7 @@ def _let_go(one: InForce, at_ms: int) -> Step:
 def _past(session: Session, facts: SensorFacts, one: InForce, until_ms: int) -> Iterator[Sample]:
     """Read what a rule needs to have seen: its baseline's hours, and the longest window."""
     since_ms = until_ms - LOOKBACK_MS
-    if getattr(one.rule, "of", "value") == "change":
+    if isinstance(one.rule, Threshold) and one.rule.of == "change":
         stretch = facts.stretch_at(until_ms)
         first = first_ms(session, facts.key, stretch.begins_ms if stretch else 0)
         if first is not None and first < since_ms:

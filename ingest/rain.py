@@ -16,8 +16,8 @@ from ingest.storing import Row, upsert
 from models.hold import has_standing_scaffold, hold_for_rain, hold_for_unknown_weather
 from models.reading import RainEpisode, ZoneState
 from models.registry import Site
-from models.rules.episode import HOURS_OF_GREATEST, Episode, Spell
-from models.rules.rain import Gauge
+from models.rules.episode import Episode, Spell
+from models.rules.rain import HOURS_OF_GREATEST, Gauge
 from models.times import from_ms
 
 BELIEVABLE = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Table, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +16,8 @@ from models.reading import Channel, Quarantined, Reading, SensorState, WaitingRe
 from models.reasons import Reason
 from models.times import from_ms
 
+_READING = cast(Table, Reading.__table__)
+_QUARANTINED = cast(Table, Quarantined.__table__)
 LATE_MS = 60_000  # a reading that came later than this after its time carries its arrival
 
 
@@ -71,7 +73,7 @@ def _upsert(dialect: str, target: Table, key: tuple[str, ...], changed: tuple[st
 def insert_readings(session: Session, rows: Sequence[Row]) -> None:
     """Insert readings that are known to be new."""
     if rows:
-        session.execute(insert(Reading.__table__), [row.values() for row in rows])
+        session.execute(insert(_READING), [row.values() for row in rows])
 
 
 def stored_values(
@@ -92,7 +94,8 @@ def furthest_stored(session: Session, sensor: int) -> int | None:
 def newest_times(session: Session) -> dict[int, int]:
     """Return the instant of each sensor's newest reading."""
     newest = select(SensorState.sensor, SensorState.at_ms).where(SensorState.at_ms.is_not(None))
-    return {sensor: at_ms for sensor, at_ms in session.execute(newest)}
+    rows = session.execute(newest)
+    return {sensor: at_ms for sensor, at_ms in rows if at_ms is not None}
 
 
 def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> None:
@@ -113,7 +116,7 @@ def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> N
         }
         for message, why in refused
     ]
-    session.execute(insert(Quarantined.__table__), rows)
+    session.execute(insert(_QUARANTINED), rows)
 
 
 def _storable(text: str) -> str:

@@ -116,7 +116,7 @@ def _low_batteries(session: Session, now: datetime) -> Iterator[Sign]:
         .where(low, Sensor.retired_at.is_(None))
         .order_by(Channel.device, Epoch.channel != Channel.channel, Sensor.key)
     ).all()
-    first: dict[str, tuple[str, float, int, Any]] = {}
+    first: dict[str, tuple[str | None, float | None, int, Any]] = {}
     for device, quantity, value, last_ms, sensor_id in rows:
         first.setdefault(device, (quantity, value, last_ms, sensor_id))
     if not first:
@@ -128,7 +128,8 @@ def _low_batteries(session: Session, now: datetime) -> Iterator[Sign]:
         sensor = by_id.get(sensor_id)
         if sensor is None or last_ms <= _begun_ms(sensor):
             continue  # on the list, or changed since it last spoke
-        severity = "high" if quantity == "battery_level" and value < VERY_LOW_PERCENT else "low"
+        nearly_empty = value is not None and value < VERY_LOW_PERCENT
+        severity = "high" if quantity == "battery_level" and nearly_empty else "low"
         why = reason(f"maintenance.{quantity}_low", sensor=sensor.code, value=value)
         yield Sign(sensor, "battery_low", from_ms(last_ms), severity, why)
 

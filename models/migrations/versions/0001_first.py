@@ -72,10 +72,25 @@ def upgrade() -> None:
     sa.Column('topics', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('rotated_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('old_secret_hash', sa.String(), nullable=True),
+    sa.Column('old_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_device_key')),
     sa.UniqueConstraint('name', name=op.f('uq_device_key_name'))
+    )
+    op.create_table('device_key_use',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('new_used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('old_used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('connected', sa.Integer(), nullable=False),
+    sa.Column('messages', sa.Integer(), nullable=False),
+    sa.Column('refused', sa.Integer(), nullable=False),
+    sa.Column('slowed_ms', sa.Integer(), nullable=False),
+    sa.Column('turned_away', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_device_key_use'))
     )
     op.create_table('device_profile',
     sa.Column('code', sa.String(), nullable=False),
@@ -143,6 +158,13 @@ def upgrade() -> None:
     op.create_index(op.f('ix_login_attempt_account'), 'login_attempt', ['account'], unique=False)
     op.create_index(op.f('ix_login_attempt_address'), 'login_attempt', ['address'], unique=False)
     op.create_index(op.f('ix_login_attempt_at'), 'login_attempt', ['at'], unique=False)
+    op.create_table('mqtt_unreleased',
+    sa.Column('client', sa.String(), nullable=False),
+    sa.Column('device', sa.String(), nullable=False),
+    sa.Column('packet_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('digest', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('client', 'device', 'packet_id', name=op.f('pk_mqtt_unreleased'))
+    )
     op.create_table('organisation',
     sa.Column('code', sa.String(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
