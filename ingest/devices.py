@@ -3,59 +3,74 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.orm import Session
 
-from ingest.bindings import Bindings
-from ingest.formats.decoded import Decoded, Measurement
+from ingest.formats.decoded import Measurement
+from ingest.judging import SensorMemory
 from ingest.message import Message
 from ingest.storing import note_channels
 from models.sensor import Device
 
+DEVICE_EVERY_MS = 60_000
+CHANNEL_EVERY_MS = 3_600_000
+
 
 class Heard:
-    """What was heard since the last commit; written once per transaction."""
+    """What was heard since the last commit; written once per transaction.
+
+    A device's and a claimed channel's "last heard" are news to nobody each second: the sensor's
+    own state has it. They are written when they are new, and then so often.
+    """
 
     def __init__(self) -> None:
         self.devices: dict[str, bool] = {}  # True: some of it without protection against loss
         self.channels: dict[tuple[str, str], dict[str, Any]] = {}
+        self._told: dict[str, tuple[int, bool]] = {}  # of each device: when written, and as what
 
-    def note(self, bindings: Bindings, decoded: Sequence[tuple[Message, Decoded]]) -> None:
-        """Add which devices and channels a batch heard, and how."""
-        for message, outcome in decoded:
-            for device in outcome.devices:
-                self.devices[device] = self.devices.get(device, False) or message.qos == 0
-            for measurement in outcome.measurements:
-                _note(self.channels, bindings, message, measurement)
+    def note_device(self, device: str, message: Message) -> None:
+        """Note that a device spoke."""
+        at_ms, unprotected = self._told.get(device, (0, False))
+        news = message.qos == 0 and not unprotected
+        if news or message.received_ms - at_ms >= DEVICE_EVERY_MS or device in self.devices:
+            unprotected = message.qos == 0 or unprotected
+            self._told[device] = message.received_ms, unprotected
+            self.devices[device] = unprotected
+
+    def note_unclaimed(self, message: Message, measurement: Measurement) -> None:
+        """Note what a channel said that nobody has claimed."""
+        self._note(message, measurement, 1, claimed=False)
+
+    def note_bound(self, message: Message, measurement: Measurement, memory: SensorMemory) -> None:
+        """Note that a sensor's channel spoke; written now and then."""
+        memory.unnoted += 1
+        if memory.noted_ms is None or message.received_ms - memory.noted_ms >= CHANNEL_EVERY_MS:
+            self._note(message, measurement, memory.unnoted, claimed=True)
+            memory.noted_ms, memory.unnoted = message.received_ms, 0
+
+    def _note(
+        self, message: Message, measurement: Measurement, count: int, *, claimed: bool
+    ) -> None:
+        place = (measurement.device, measurement.channel)
+        known = self.channels.get(place)
+        self.channels[place] = {
+            "quantity": measurement.quantity,
+            "unit": measurement.unit or measurement.raw_unit,
+            "first_ms": known["first_ms"] if known else message.received_ms,
+            "last_ms": message.received_ms,
+            "last_value": measurement.value,
+            "count": count + (known["count"] if known else 0),
+            "claimed": claimed,
+        }
 
     def write(self, session: Session, now: datetime) -> None:
         """Write it all; the caller commits."""
         note_channels(session, self.channels)
         _write_devices(session, self.devices, now)
         self.devices, self.channels = {}, {}
-
-
-def _note(
-    channels: dict[tuple[str, str], dict[str, Any]],
-    bindings: Bindings,
-    message: Message,
-    measurement: Measurement,
-) -> None:
-    place = (measurement.device, measurement.channel)
-    known = channels.get(place)
-    channels[place] = {
-        "quantity": measurement.quantity,
-        "unit": measurement.unit or measurement.raw_unit,
-        "first_ms": known["first_ms"] if known else message.received_ms,
-        "last_ms": message.received_ms,
-        "last_value": measurement.value,
-        "count": 1 + (known["count"] if known else 0),
-        "claimed": bindings.sensor_of(*place, measurement.at_ms) is not None,
-    }
 
 
 def _write_devices(session: Session, heard: dict[str, bool], now: datetime) -> None:

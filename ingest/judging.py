@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from heapq import heappop, heappush
 from typing import Any, NamedTuple, cast
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Row as RowOf
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings, SensorFacts
 from ingest.rulebook import InForce, Rulebook
-from ingest.storing import furthest_stored, upsert
+from ingest.storing import furthest_stored, insert_or_replace, upsert, write_many
 from models.alert import Subject
 from models.reading import SensorState, ZoneState
 from models.readings import first_ms, raw_statement
@@ -26,6 +28,7 @@ LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at le
 HISTORY_MS = DAY_MS  # older than this on arrival: stored and drawn, pages nobody
 # Kinds to which time alone says something; the others judge on readings only.
 TICKING = ("silence", "accumulation")
+_SAVE_STATE = insert_or_replace(cast(Table, SensorState.__table__), "sensor")
 # The longest memory of a rule: seven days of antecedent rain, with a day to spare.
 LOOKBACK_MS = 8 * DAY_MS
 
@@ -49,17 +52,22 @@ class SensorMemory:
         "gone_ms",
         "heard_ms",
         "key",
+        "noted_ms",
         "quality",
+        "queued_ms",
         "silent_since_ms",
         "states",
         "stored_ms",
         "stretch_ms",
         "touched",
+        "unnoted",
         "value",
+        "_changed",
     )
 
-    def __init__(self, key: int) -> None:
+    def __init__(self, key: int, changed: list[SensorMemory]) -> None:
         self.key = key
+        self._changed = changed
         self.at_ms: int | None = None  # of the newest that the rules have seen
         self.stored_ms: int | None = None  # of the last in the table: may have been told ahead
         self.value: float | None = None
@@ -69,24 +77,33 @@ class SensorMemory:
         self.due_ms: int | None = None
         self.gone_ms: int | None = None  # its device's will message; forgotten when it is heard
         self.stretch_ms: int | None = None  # since when the epoch of the last judged sample runs
+        self.queued_ms: int | None = None  # when the tick will look whether it is overdue
+        self.noted_ms: int | None = None  # when its channel was last written down as heard
+        self.unnoted = 0  # readings since then
         self.states: list[tuple[InForce, Any]] = []
         self.touched = False
 
-    def row(self) -> dict[str, Any]:
-        """Return the columns of its row."""
+    def touch(self) -> None:
+        """Have its row written with this transaction."""
+        if not self.touched:
+            self.touched = True
+            self._changed.append(self)
+
+    def row(self) -> tuple[Any, ...]:
+        """Return the columns of its row, in the table's order."""
         packed = {
             one.code: [one.version, judge.dump(one.rule, state)] for one, state in self.states
         }
-        return {
-            "sensor": self.key,
-            "heard_ms": self.heard_ms,
-            "at_ms": self.at_ms,
-            "value": self.value,
-            "quality": self.quality,
-            "silent_since_ms": self.silent_since_ms,
-            "due_ms": self.due_ms,
-            "rules": msgspec.msgpack.encode([self.stretch_ms, packed]),
-        }
+        return (
+            self.key,
+            self.heard_ms,
+            self.at_ms,
+            self.value,
+            self.quality,
+            self.silent_since_ms,
+            self.due_ms,
+            msgspec.msgpack.encode([self.stretch_ms, packed]),
+        )
 
 
 class Judges:
@@ -100,16 +117,25 @@ class Judges:
         self.adopted: list[Found] = []  # verdicts of rules that are new to a sensor's past
         self._zones_touched: set[tuple[str, str]] = set()
         self._combinations = {one.code: one for one in rulebook.combinations}
+        self._changed: list[SensorMemory] = []
+        self._always_tick: list[int] = []  # sensors with a rule to which each minute matters
+        self._queue: list[tuple[int, int]] = []  # (when it would be overdue, sensor), a heap
+        self._overdue: set[int] = set()
 
     @classmethod
     def load(cls, session: Session, bindings: Bindings, rulebook: Rulebook) -> Judges:
         """Read all memory; a rule that is new for a sensor is warmed up from stored readings."""
         judges = cls(bindings, rulebook)
-        rows = {row.sensor: row for row in session.scalars(select(SensorState))}
+        table = cast(Table, SensorState.__table__)
+        rows = {row.sensor: row for row in session.execute(select(table))}
         for key, facts in bindings.sensors.items():
-            memory, adopted = _remember(session, facts, rulebook, rows.get(key))
+            memory = SensorMemory(key, judges._changed)
+            judges.adopted += _remember(session, facts, rulebook, rows.pop(key, None), memory)
             judges.sensors[key] = memory
-            judges.adopted += adopted
+            if any(one.kind == "accumulation" for one, _ in memory.states):
+                judges._always_tick.append(key)
+            if memory.heard_ms is not None:
+                judges.expect(memory)
         for row in session.scalars(select(ZoneState)):
             one = judges._combinations.get(row.rule)
             if one is not None:
@@ -135,13 +161,48 @@ class Judges:
             if steps:
                 yield from self._spread(one, facts, state, steps, sample.arrived_ms)
 
+    def expect(self, memory: SensorMemory) -> None:
+        """Queue a sensor for when it would be overdue, unless it is looked at by then anyway."""
+        due_ms = memory.due_ms or 0
+        if memory.queued_ms is None or due_ms < memory.queued_ms:
+            memory.queued_ms = due_ms
+            heappush(self._queue, (due_ms, memory.key))
+
+    def expect_all_anew(self) -> None:
+        """Queue all sensors by when they are due now: after the clock was set back."""
+        self._queue, self._overdue = [], set()
+        for memory in self.sensors.values():
+            memory.queued_ms = None
+            if memory.heard_ms is not None:
+                self.expect(memory)
+
+    def overdue(self, now_ms: int) -> list[int]:
+        """Return the sensors that were not heard in time, in the order of their keys."""
+        for key in list(self._overdue):
+            memory = self.sensors[key]
+            if memory.due_ms is not None and memory.due_ms > now_ms:
+                self._overdue.discard(key)
+                self.expect(memory)
+        while self._queue and self._queue[0][0] <= now_ms:
+            queued_ms, key = heappop(self._queue)
+            memory = self.sensors[key]
+            if memory.queued_ms != queued_ms:
+                continue  # it was queued again for an earlier time
+            memory.queued_ms = None
+            if memory.due_ms is not None and memory.due_ms > now_ms:
+                self.expect(memory)
+            else:
+                self._overdue.add(key)
+        return sorted(self._overdue)
+
     def tick(self, now_ms: int, listening_since_ms: int | None = None) -> Iterator[Found]:
         """Let silence be noticed, delays ripen and windows run empty."""
-        for key, memory in self.sensors.items():
-            facts = self.bindings.sensors[key]
+        late = set(self.overdue(now_ms))
+        for key in sorted(late.union(self._always_tick)):
+            memory, facts = self.sensors[key], self.bindings.sensors[key]
             if facts.retired or memory.heard_ms is None:
                 continue
-            overdue = memory.due_ms is None or now_ms >= memory.due_ms
+            overdue = key in late
             interval_s = facts.interval_ms / 1000
             waited_ms = max(memory.heard_ms, facts.attended_ms)
             deaf_ms = max(0, (listening_since_ms or 0) - waited_ms)
@@ -158,7 +219,7 @@ class Judges:
                     deaf_ms=deaf_ms,
                 )
                 if steps:
-                    memory.touched = True
+                    memory.touch()
                     yield from self._spread(one, facts, state, steps, None)
         for (code, subject), state in self.zones.items():
             one = self._combinations[code]
@@ -194,14 +255,14 @@ class Judges:
                 for mine, state in self.sensors[key].states:
                     if mine.code == rule_code:
                         judge.on_reset(mine.rule, state, at_ms)
-                        self.sensors[key].touched = True
+                        self.sensors[key].touch()
 
     def save(self, session: Session) -> None:
         """Write the memory of all sensors and zones that changed; the caller commits."""
-        rows = [memory.row() for memory in self.sensors.values() if memory.touched]
-        upsert(session, SensorState, rows, ["sensor"])
-        for memory in self.sensors.values():
+        write_many(session, _SAVE_STATE, [memory.row() for memory in self._changed])
+        for memory in self._changed:
             memory.touched = False
+        self._changed.clear()
         zones = [
             {
                 "rule": code,
@@ -248,7 +309,7 @@ class Judges:
             for one, state in memory.states:
                 if one.kind == "silence" and state.heard_ms < at_ms:
                     steps = judge.attend(one.rule, state, at_ms)
-                    memory.touched = True
+                    memory.touch()
                     self.adopted += self._spread(one, facts, state, steps, None)
 
     def _spread(
@@ -304,10 +365,14 @@ def delay_of(at_ms: int, arrived_ms: int, interval_ms: int) -> str:
 
 
 def _remember(
-    session: Session, facts: SensorFacts, rulebook: Rulebook, row: SensorState | None
-) -> tuple[SensorMemory, list[Found]]:
-    """Return a sensor's memory, and what a rule that is new to it says of its stored past."""
-    memory, adopted = SensorMemory(facts.key), []
+    session: Session,
+    facts: SensorFacts,
+    rulebook: Rulebook,
+    row: RowOf[Any] | None,
+    memory: SensorMemory,
+) -> list[Found]:
+    """Fill a sensor's memory; return what a rule that is new to it says of its stored past."""
+    adopted = []
     packed: dict[str, Any] = {}
     if row is not None:
         memory.heard_ms, memory.at_ms = row.heard_ms, row.at_ms
@@ -322,10 +387,11 @@ def _remember(
             state = judge.load(one.rule, dumped)
         else:
             state, last = _warmed_up(session, facts, one, memory, version is not None)
-            memory.touched = memory.touched or memory.at_ms is not None
+            if memory.at_ms is not None:
+                memory.touch()
             adopted += [Found(one, facts.subject, step) for step in last]
         memory.states.append((one, state))
-    return memory, adopted
+    return adopted
 
 
 def _warmed_up(

@@ -40,6 +40,9 @@ CLOCK_TOPIC = "ridgewatch/$clock"
 LOST_TOPIC = "$ridgewatch/session-lost/"
 GONE_TOPIC = "$ridgewatch/gone/"
 BELIEVABLE = 3  # quality flags up to "questionable"
+# Formats that leave out what has not changed: a device that speaks vouches for all its channels.
+# Of the others a channel that is no longer told has fallen silent, whatever its device still says.
+TELL_CHANGES_ALONE = frozenset({"sparkplug_b", "shelly_gen2", "ha_discovery"})
 
 
 @dataclass
@@ -115,7 +118,6 @@ class Pipeline:
         storing.insert_readings(session, list(batch.rows.values()))
         storing.quarantine(session, batch.refused)
         storing.keep_waiting(session, batch.waiting)
-        self.heard.note(judges.bindings, decoded)
         self.gaps.note(session, decoded)
         if batch.hours:
             newest = {key: judges.sensors[key].at_ms for key, _ in batch.hours}
@@ -183,11 +185,17 @@ class Pipeline:
             silence.gone(judges, device, message.received_ms)
         for device in outcome.devices:
             self.clients.setdefault(message.client, set()).add(device)
-            for key in judges.bindings.by_device.get(device, ()):
-                silence.heard(session, judges, key, message.received_ms)
+            self.heard.note_device(device, message)
+            if outcome.format in TELL_CHANGES_ALONE:
+                for key in judges.bindings.by_device.get(device, ()):
+                    silence.heard(session, judges, key, message.received_ms)
         repeated = message.exactly_once and self.exactly_once.knows(session, message)
         if repeated or self.repeats.knows(message, outcome):
             batch.repeats += 1
+            for one in outcome.measurements:
+                bound = judges.bindings.sensor_of(one.device, one.channel, one.at_ms)
+                if bound is not None:
+                    silence.heard(session, judges, bound, message.received_ms)
             return
         measurements = _as_registered(judges, outcome.measurements)
         if outcome.reason is not None and outcome.outcome in ("quarantine", "partial"):
@@ -215,9 +223,11 @@ class Pipeline:
         key = judges.bindings.sensor_of(measurement.device, measurement.channel, at_ms)
         if key is None:
             batch.waiting.append(_waiting(message, measurement))
+            self.heard.note_unclaimed(message, measurement)
             return False
         facts, memory = judges.bindings.sensors[key], judges.sensors[key]
         silence.heard(session, judges, key, message.received_ms)
+        self.heard.note_bound(message, measurement, memory)
         judged_ms = _judged_ms(memory, message, at_ms)
         row = _row(facts, memory, message, measurement, judged_ms)
         newer = memory.at_ms is None or judged_ms > memory.at_ms
@@ -241,7 +251,7 @@ class Pipeline:
                 batch.out_of_order[key] = min(at_ms, batch.out_of_order.get(key, at_ms))
             return False
         memory.at_ms, memory.value, memory.quality = judged_ms, row.value, row.quality
-        memory.touched = True
+        memory.touch()
         if not history:
             sample = Sample(judged_ms, row.value, row.quality, max(message.received_ms, judged_ms))
             batch.found.extend(judges.sample(facts, memory, sample))
@@ -332,7 +342,7 @@ def _row(
     raw = measurement.raw_value
     number = float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else None
     value = measurement.value
-    if value is not None:
+    if value is not None and not (measurement.unit and measurement.quantity == facts.quantity):
         unit = measurement.unit or measurement.raw_unit or facts.unit
         value = to_canonical(value, unit, facts.quantity)
     elapsed_s = None

@@ -20,7 +20,9 @@ def heard(session: Session, judges: Judges, key: int, received_ms: int) -> None:
     if memory.heard_ms is None or received_ms > memory.heard_ms:
         memory.heard_ms, memory.gone_ms = received_ms, None
         memory.due_ms = silence_due_ms(facts.interval_ms / 1000, received_ms)
-        memory.touched = True
+        memory.touch()
+        if memory.queued_ms is None:
+            judges.expect(memory)
     if memory.silent_since_ms is not None:
         memory.silent_since_ms = None
         alerting.become_known(session, facts.subject, from_ms(received_ms))
@@ -34,7 +36,8 @@ def gone(judges: Judges, device: str, at_ms: int) -> None:
             memory.gone_ms = at_ms
             interval_s = facts.interval_ms / 1000
             memory.due_ms = silence_due_ms(interval_s, memory.heard_ms, at_ms)
-            memory.touched = True
+            memory.touch()
+            judges.expect(memory)
 
 
 def not_before_now(judges: Judges, now_ms: int) -> None:
@@ -47,24 +50,24 @@ def not_before_now(judges: Judges, now_ms: int) -> None:
             interval_s = judges.bindings.sensors[key].interval_ms / 1000
             memory.heard_ms, memory.gone_ms = now_ms, None
             memory.due_ms = silence_due_ms(interval_s, now_ms)
-            memory.touched = True
+            memory.touch()
         for one, state in memory.states:
             if one.kind == "silence" and state.heard_ms > now_ms:
-                state.heard_ms, memory.touched = now_ms, True
+                state.heard_ms = now_ms
+                memory.touch()
+    judges.expect_all_anew()
 
 
 def notice(session: Session, judges: Judges, now: datetime, listening_since_ms: int | None) -> None:
     """Turn sensors unknown that were not heard for three intervals and a tick."""
     now_ms = to_ms(now)
-    for key, memory in judges.sensors.items():
-        if memory.heard_ms is None or memory.silent_since_ms is not None:
+    for key in judges.overdue(now_ms):
+        memory, facts = judges.sensors[key], judges.bindings.sensors[key]
+        if memory.heard_ms is None or memory.due_ms is None or memory.silent_since_ms is not None:
             continue
-        if memory.due_ms is None or memory.due_ms > now_ms:
-            continue
-        facts = judges.bindings.sensors[key]
         deaf_ms = max(0, (listening_since_ms or 0) - memory.heard_ms)
         if facts.retired or memory.due_ms + deaf_ms > now_ms:
             continue
         memory.silent_since_ms = memory.heard_ms
-        memory.touched = True
+        memory.touch()
         alerting.become_unknown(session, facts.subject, memory.heard_ms, now)

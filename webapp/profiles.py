@@ -1,4 +1,4 @@
-"""Device profiles: what the fields of a device type mean here, added by an administrator as a file."""
+"""Device profiles: what the fields of a device type mean here, added by an administrator."""
 
 import json
 

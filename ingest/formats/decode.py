@@ -19,6 +19,7 @@ from ingest.formats import (
     rtl_433,
     senml,
     senml_cbor,
+    senml_native,
     sensecap_openstream,
     sensorthings,
     shelly_gen2,
@@ -79,6 +80,10 @@ BY_NAME = {module.NAME: module for module in FORMATS}
 
 def decode(message: Message, memory: Memory) -> Decoded:
     """Return what a message says, given what was known before it. Changes nothing."""
+    if message.topic.endswith("/senml") and not (memory.told or memory.profiles.may_change_senml):
+        plain = senml_native.read(message)
+        if plain is not None:
+            return plain
     name, envelope = "", Envelope(message)
     try:
         module = _format_of(envelope, memory)

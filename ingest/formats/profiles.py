@@ -54,6 +54,12 @@ class Profiles:
         """The profiles that apply to devices by name, whatever their format."""
         return tuple(p for p in (*self.own, *self.profiles) if p.devices)
 
+    @cached_property
+    def may_change_senml(self) -> bool:
+        """Whether a profile could change what a message on a native topic says."""
+        last_levels = {profile.topic.rpartition("/")[2] for profile in self.mappings}
+        return bool(self.by_pattern) or bool(last_levels & {"#", "+", "senml"})
+
     def for_device(
         self, format_name: str, brand: str, model: str, keys: Iterable[str] = ()
     ) -> Profile | None:
