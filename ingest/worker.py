@@ -13,6 +13,7 @@ from time import monotonic
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from ingest import silence
 from ingest.disk_alarm import DiskAlarm
@@ -32,6 +33,7 @@ from models.times import to_ms
 log = logging.getLogger(__name__)
 
 MOST_MESSAGES = 4000  # a batch; perf.md §9: 2,000 to 5,000 keeps commits short and cheap
+MOST_TRIES = 10  # of a batch that lost a race; each loser means that somebody else won
 BEAT_S = 1.0
 CHECKPOINT_S = 10.0
 
@@ -127,6 +129,8 @@ class Worker:
                 self._begin(session)
                 self._tick_until(session, now)
                 self.pipeline.flush(session, now)
+        except StaleDataError:
+            self._forget()  # somebody changed what was ticked: the next turn ticks it again
         except Exception:
             self._forget()
             raise
@@ -144,16 +148,26 @@ class Worker:
             self._read_clock(session)
             self.pipeline.recall(session)
 
-    def _commit(self, decoded: Sequence[tuple[Message, Decoded]]) -> None:
-        """Commit a batch; where a row can't be stored, halve until the one culprit stands alone."""
+    def _commit(self, decoded: Sequence[tuple[Message, Decoded]], tries: int = MOST_TRIES) -> None:
+        """Commit a batch; where a row can't be stored, halve until the one culprit stands alone.
+
+        On PostgreSQL a person may change an alert while it is judged here. That is nobody's
+        fault, and no message's: it is judged again, from what is true now.
+        """
         try:
             self._write(decoded)
             return
+        except StaleDataError as lost:
+            refused: Exception = lost
+            if tries > 1:
+                self._forget()
+                self._commit(decoded, tries - 1)
+                return
         except DBAPIError as fault:
             if not _refuses_a_row(fault):
                 self._forget()
                 raise
-            refused: Exception = fault
+            refused = fault
         except Exception as fault:
             # Whatever hole of ours one message has found: the others must not wait behind it.
             # It is kept whole, logged as the fault of ours that it is, and can be taken again.
@@ -189,6 +203,8 @@ class Worker:
         """Nothing of the failed transaction has happened, its minutes neither."""
         self.ticked_until = self._ticked_before
         self.pipeline.forget()
+        with self.store.reading() as session:
+            self.time.row = site_clock(session)  # that of the failed transaction can't be read
 
     def _follow_watermark(self, session: Session, now: datetime) -> datetime:
         """Move a led clock to where every source has told all, minute by minute."""
