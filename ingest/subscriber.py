@@ -32,6 +32,7 @@ from models.settings_text import Remote
 log = logging.getLogger(__name__)
 
 TOPIC = "ridgewatch/#"
+TOLD = -1  # the receipt of the message that tells of a lost session
 FIRST_PAUSE_S, LONGEST_PAUSE_S, SETTLED_AFTER_S = 0.5, 30.0, 10.0
 
 
@@ -180,7 +181,9 @@ class Subscriber:
     def _send_acknowledgements(self) -> None:
         while self._owed:
             receipt = self._owed.popleft()
-            if receipt.connection is self._epoch and receipt.packet_id:
+            if receipt.packet_id == TOLD:
+                self._subscription.note_told()
+            elif receipt.connection is self._epoch and receipt.packet_id:
                 self._client.ack(receipt.packet_id, qos=1)
 
     def _say_goodbye(self) -> None:
@@ -213,8 +216,11 @@ class Subscriber:
         log.info("broker=%s session=%d", self._subscription.broker, flags.session_present)
         if not flags.session_present and self._subscription.existed:
             log.error("broker=%s session=lost", self._subscription.broker)
-            self._put(Message(f"$ridgewatch/session-lost/{self._client_id}", b"", self._now_ms(),
-                              client=self._client_id, source="subscriber"), 0)  # fmt: skip
+            self._subscription.note_lost()
+        if self._subscription.lost:  # also if we died before it was on disk
+            topic = f"$ridgewatch/session-lost/{self._client_id}"
+            lost = Message(topic, b"", self._now_ms(), client=self._client_id, source="subscriber")
+            self._put(lost, TOLD)
         client.subscribe([(t, to_broker.SUBSCRIBE_OPTIONS) for t in self._subscription.topics])
         if unwanted := self._subscription.unwanted:
             client.unsubscribe(unwanted)

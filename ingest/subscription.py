@@ -20,7 +20,9 @@ class Subscription:
         self.broker, self.topics = broker, topics
         name = re.sub(r"[^\w.-]", "_", client_id)
         self._file = state_dir / f"mqtt-session-{name}.json" if state_dir else None
-        self._held = self._read()
+        self._held: list[str] | None = None
+        self.lost = False  # it was, and that is not yet on anybody's desk
+        self._read()
 
     @property
     def existed(self) -> bool:
@@ -34,23 +36,36 @@ class Subscription:
 
     def remember(self) -> None:
         """Note that the broker now holds exactly these topics for us."""
-        if self._held == self.topics:
-            return
-        self._held = list(self.topics)
+        if self._held != self.topics:
+            self._held = list(self.topics)
+            self._write()
+
+    def note_lost(self) -> None:
+        """Note that the broker has forgotten us, before its new session hides it."""
+        self.lost = True
+        self._write()
+
+    def note_told(self) -> None:
+        """Note that the loss is on disk as an alert."""
+        self.lost = False
+        self._write()
+
+    def _write(self) -> None:
         if self._file is None:
             return
+        kept = {"broker": self.broker, "topics": self._held, "lost": self.lost}
         try:
-            self._file.write_text(json.dumps({"broker": self.broker, "topics": self._held}))
+            self._file.write_text(json.dumps(kept))
         except OSError as error:  # the messages themselves are safe; only the memory is short
             log.error("file=%s not_saved=%r", self._file, str(error))
 
-    def _read(self) -> list[str] | None:
+    def _read(self) -> None:
         if self._file is None or not self._file.exists():
-            return None
+            return
         try:
-            held: Any = json.loads(self._file.read_text())
-            if held["broker"] == self.broker:  # another broker never had a session for us
-                return [str(topic) for topic in held["topics"]]
+            kept: Any = json.loads(self._file.read_text())
+            if kept["broker"] == self.broker:  # another broker never had a session for us
+                self._held = [str(topic) for topic in kept["topics"]]
+                self.lost = bool(kept.get("lost"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.warning("file=%s unreadable=%r", self._file, str(error))
-        return None
