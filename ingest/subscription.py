@@ -55,7 +55,9 @@ class Subscription:
             return
         kept = {"broker": self.broker, "topics": self._held, "lost": self.lost}
         try:
-            self._file.write_text(json.dumps(kept))
+            whole = self._file.with_suffix(".new")
+            whole.write_text(json.dumps(kept))
+            whole.replace(self._file)  # a crash leaves the old one or the new one
         except OSError as error:  # the messages themselves are safe; only the memory is short
             log.error("file=%s not_saved=%r", self._file, str(error))
 
