@@ -138,8 +138,9 @@ class Reception:
     def _publish_will(self, client_id: str, grant: Grant, will: Will) -> None:
         """Hand over the will, then the notice that its sender is gone, room or no room."""
         log.info("client=%r will=%r", client_id, will.topic)
+        # From here on the will is ours and can't get lost: at QoS 0 it says nothing of its device.
         for topic, payload, qos, retain in (
-            (will.topic, will.payload, will.qos, will.retain),
+            (will.topic, will.payload, max(1, will.qos), will.retain),
             (f"$ridgewatch/gone/{client_id}", b"", 0, False),
         ):
             message = Message(

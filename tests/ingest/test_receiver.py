@@ -157,6 +157,7 @@ def test_the_will_of_a_connection_that_dies_is_published_and_its_end_told():
         will, gone = messages(take(inbox, 2))
 
         assert (will.topic, will.payload, will.client) == ("ridgewatch/t/n/will", b"gone", "n")
+        assert will.qos == 1  # it was safe with us: its device is not one that may lose messages
         assert gone.topic == "$ridgewatch/gone/n"
 
         polite = Publisher(receiver.port, connect("p", will=("t", b"gone")))
