@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_CLIENT_ID = 256
 MOST_DELAYED_WILLS = 10_000
+MOST_LINES_A_SECOND = 5
 
 
 class Guest(Protocol):
@@ -71,6 +72,7 @@ class Reception:
         self._remembered = Remembered(sessions_file, self.loop.time)
         self._delayed: dict[str, tuple[asyncio.TimerHandle, Callable[[], None]]] = {}
         self._waiting: list[Guest] = []
+        self._log_second, self._lines = 0, 0
         # Key books ask a database and hash passwords: neither may stop the loop.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="receiver-keys")
 
@@ -154,6 +156,14 @@ class Reception:
                 timezone=self.timezone,
             )
             self.inbox.extend([Delivery(message, Receipt(None, 0))])
+
+    def may_log(self) -> bool:
+        """Whether a fault gets a line: strangers must not fill the disk. All are counted."""
+        second = int(self.loop.time())
+        if second != self._log_second:
+            self._log_second, self._lines = second, 0
+        self._lines += 1
+        return self._lines <= MOST_LINES_A_SECOND
 
     def news(self) -> dict[str, Seen]:
         """Return what each key did since the last call."""

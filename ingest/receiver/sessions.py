@@ -259,7 +259,9 @@ class Connection(asyncio.Protocol):
 
     def _turn_away(self, asked: Connect, code: Code) -> None:
         self._reception.counts.turned_away += 1
-        log.warning("client=%r turned_away=%s user=%r", asked.client_id, code.name, asked.username)
+        if self._reception.may_log():
+            user, code_name = asked.username, code.name
+            log.warning("client=%r turned_away=%s user=%r", asked.client_id, code_name, user)
         self._close(replies.not_welcome(asked.version, code))
 
     def _let_in(self, asked: Connect, grant: Grant) -> None:
@@ -291,7 +293,9 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, fault: ProtocolError) -> None:
         self._reception.counts.faults += 1
-        log.warning("client=%r closed=%s fault=%r", self.client_id, fault.code.name, str(fault))
+        if self._reception.may_log():
+            code, text = fault.code, str(fault)
+            log.warning("client=%r closed=%s fault=%r", self.client_id, code.name, text)
         if self._publishing:
             self.leave(fault.code)
         elif self._version == V5 or fault.code == Code.UNSUPPORTED_VERSION:

@@ -389,6 +389,43 @@ def test_packets_may_come_in_any_pieces():
         assert [m.payload for m in messages(take(inbox, 2))] == [b"x" * 20, b"y"]
 
 
+LONG_TOPIC = "t/" + "长" * 21_844  # 65,534 bytes, one below the most that MQTT can say
+
+
+@pytest.mark.parametrize(
+    "greeting, said, came",
+    [
+        (connect(""), publish("t", b"", 65_535), ("t", b"")),
+        (connect("n"), publish(LONG_TOPIC, b"x"), (LONG_TOPIC, b"x")),
+        (connect("n"), publish("/", b"x"), ("/", b"x")),
+        (connect("n"), publish(" 金 刚 殿 / ", b"\xff"), (" 金 刚 殿 / ", b"\xff")),
+        (connect("n", clean=False, keep_alive_s=65_535), publish("t", b"x"), ("t", b"x")),
+        (connect("长" * 250), b"\x30\x84\x00\0\1tx", ("t", b"x")),  # a length in two bytes
+        (connect("n", V5, user=("", "")), publish("t", b"x", version=V5), ("t", b"x")),
+        (
+            connect("n", V5, properties=b"\x27\0\0\0\x80\x21\0\1\x22\0\x0a\x19\1\x17\0"),
+            publish("t", b"x", 1, V5, properties=b"\x02\0\0\0\1\x08\0\1r\x09\0\0\x26\0\0\0\0"),
+            ("t", b"x"),
+        ),
+    ],
+)
+def test_what_is_unusual_but_legal_is_taken(greeting, said, came):
+    with receiving() as (receiver, inbox):
+        node = Publisher(receiver.port, greeting)
+        assert node.connack[3] == 0
+        node.say(said, PING)
+        (message,) = messages(take(inbox, 1))
+        assert (message.topic, message.payload) == came
+        assert node.hear(2) == PONG
+
+
+def test_mqtt_5_may_be_without_a_user_name_but_with_a_password():
+    with receiving(keys=Keys()) as (receiver, _):
+        greeting = connect("n", V5, flags=0x40)
+        body = greeting[2:] + text("right")
+        assert Publisher(receiver.port, packet(0x10, body)).connack == b"\x20\x03\0\x86\0"
+
+
 def test_messages_sent_right_behind_connect_wait_for_the_key():
     with receiving(keys=Keys()) as (receiver, inbox):
         node = Publisher(receiver.port)

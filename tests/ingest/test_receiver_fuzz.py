@@ -17,6 +17,7 @@ from ingest.inbox import Inbox
 from ingest.message import LARGEST_PACKET_BYTES
 from ingest.receiver.door import Door
 from ingest.receiver.listener import Receiver
+from ingest.receiver.reception import MOST_LINES_A_SECOND
 from tests.ingest.publisher import (
     NOW_MS,
     V5,
@@ -197,6 +198,17 @@ def test_two_hundred_who_say_half_of_something_keep_nobody_out(served):
     for one in slow:
         one.close()
     assert eventually(lambda: receiver.connections == 1)
+
+
+def test_strangers_do_not_fill_the_log(caplog):
+    with receiving() as (receiver, _):
+        began = time.monotonic()
+        for _ in range(300):
+            converse(receiver.port, [b"GET / HTTP/1.1\r\n\r\n"])
+        assert eventually(lambda: receiver.counts.faults == 300)
+        seconds = time.monotonic() - began
+    lines = [one for one in caplog.records if one.levelname == "WARNING"]
+    assert 0 < len(lines) <= MOST_LINES_A_SECOND * (seconds + 2)
 
 
 @pytest.fixture
