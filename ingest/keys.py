@@ -10,11 +10,11 @@ from datetime import datetime
 
 from ingest.receiver.keys import Grant
 from models.clock import machine_now
-from models.keys import is_secret, old_hash, working_keys
+from models.keys import is_secret, keys_version, working_keys
 from models.people import DeviceKey
 from models.store import Store
 
-KEPT_S = 2.0
+KEPT_S = 1.0
 """How long the keys are taken from memory: a revoked one is noticed well within 5 seconds, and
 a thousand devices that come back at once cost one query, not a thousand."""
 
@@ -24,11 +24,19 @@ _NOBODY = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """The hashes that open it now, the newest secret's first, and what it allows."""
+    """The hashes of its secrets, and what it allows; `old_until` is machine time."""
 
-    hashes: tuple[str, ...]
+    new: str
+    old: str | None
+    old_until: datetime | None
     device: str | None
     topics: tuple[str, ...]
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """What opens it now, the newest secret's first."""
+        over = self.old_until is not None and self.old_until <= machine_now()
+        return (self.new,) if self.old is None or over else (self.new, self.old)
 
 
 class StoredKeys:
@@ -38,6 +46,7 @@ class StoredKeys:
         self._store, self._monotonic = store, monotonic
         self._lock = threading.Lock()
         self._keys: Mapping[str, _Key] = {}
+        self._version: object = None
         self._read_at: float | None = None
 
     def check(self, client_id: str, username: str | None, password: bytes | None) -> Grant | None:
@@ -63,19 +72,20 @@ class StoredKeys:
         with self._lock:
             now = self._monotonic()
             if self._read_at is None or now - self._read_at >= KEPT_S:
-                self._keys = self._read()
+                self._read()
                 self._read_at = now
             return self._keys
 
-    def _read(self) -> dict[str, _Key]:
-        now = machine_now()
+    def _read(self) -> None:
+        """Read all keys where any has changed: there may be thousands, and they seldom do."""
         with self._store.reading() as session:
-            return {
-                row.name: _Key(_hashes(row, now), row.device, tuple(row.topics))
-                for row in working_keys(session)
-            }
+            version = keys_version(session)
+            if version == self._version:
+                return
+            self._keys = {row.name: _key(row) for row in working_keys(session)}
+            self._version = version
 
 
-def _hashes(row: DeviceKey, now: datetime) -> tuple[str, ...]:
-    old = old_hash(row, now)
-    return (row.secret_hash,) if old is None else (row.secret_hash, old)
+def _key(row: DeviceKey) -> _Key:
+    hashes = row.secret_hash, row.old_secret_hash, row.old_until
+    return _Key(*hashes, row.device, tuple(row.topics))

@@ -10,7 +10,7 @@ from models.heartbeat import Heartbeat, beat
 from models.key_use import nobody_is_connected, note_use
 from models.store import Store
 
-TELL_EVERY_S = 5.0
+TELL_EVERY_S = 2.0
 
 
 class Telling:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.errors import BadInput, Fault, Missing, Refusal
@@ -86,6 +86,14 @@ def is_topic_filter(text: str) -> bool:
 def working_keys(session: Session) -> Sequence[DeviceKey]:
     """Return the keys that aren't revoked."""
     return session.scalars(select(DeviceKey).where(DeviceKey.revoked_at.is_(None))).all()
+
+
+def keys_version(session: Session) -> tuple[int, int]:
+    """Return what changes with every key that is made or changed."""
+    count, versions = session.execute(
+        select(func.count(), func.coalesce(func.sum(DeviceKey.version), 0)).select_from(DeviceKey)
+    ).one()
+    return int(count), int(versions)
 
 
 def all_keys(session: Session) -> Sequence[DeviceKey]:

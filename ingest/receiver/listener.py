@@ -25,7 +25,7 @@ from models.key_use import Seen
 log = logging.getLogger(__name__)
 
 LOOK_AFTER_EVERY_S = 1.0
-CHECK_KEYS_EVERY_S = 2.0
+CHECK_KEYS_EVERY_S = 1.0
 FLUSH_WITHIN_S = 1.0
 MOST_OPEN_FILES = 65_536
 BACKLOG = 2048

@@ -50,6 +50,9 @@ class Guest(Protocol):
         """There is room in the inbox again."""
 
 
+_Delayed = tuple[asyncio.TimerHandle, Callable[[], None], str | None]  # the key that sent it
+
+
 class Reception:
     """Lives in the receiver's event loop; no method may be called from another thread."""
 
@@ -70,7 +73,7 @@ class Reception:
         self.uses = Uses(self.loop.time)
         self._keys = keys
         self._remembered = Remembered(sessions_file, self.loop.time)
-        self._delayed: dict[str, tuple[asyncio.TimerHandle, Callable[[], None]]] = {}
+        self._delayed: dict[str, _Delayed] = {}
         self._waiting: list[Guest] = []
         self._log_second, self._lines = 0, 0
         # Key books ask a database and hash passwords: neither may stop the loop.
@@ -92,8 +95,8 @@ class Reception:
         if asked.will and not may_publish(grant, asked.will.topic):
             return Code.NOT_AUTHORISED
         other = self.guests.get(asked.client_id)
-        if other and other.grant.device and other.grant.device != grant.device:
-            return Code.BAD_CLIENT_ID  # a key may not push out another's device
+        if other and other.username is not None and other.username != asked.username:
+            return Code.BAD_CLIENT_ID  # a key may not push out another's connection
         return grant
 
     async def _grant(self, asked: Connect, door: Door) -> Grant | None:
@@ -111,9 +114,10 @@ class Reception:
         seen = self._remembered.seen_before(guest.client_id)
         present = self._remembered.begin(guest.client_id, clean=clean, expiry_s=guest.expiry_s)
         if delayed := self._delayed.pop(guest.client_id, None):
-            timer, publish = delayed
+            timer, publish, username = delayed
             timer.cancel()
-            if not present:  # its session has ended, and with it the delay (MQTT 5, 3.1.3.2.2)
+            # Its session has ended, and with it the delay (MQTT 5, 3.1.3.2.2); or another has come.
+            if not present or username != guest.username:
                 publish()
         self.guests[guest.client_id] = guest
         return present, seen
@@ -135,7 +139,8 @@ class Reception:
             self._delayed.pop(guest.client_id, None)
             self._publish_will(guest.client_id, guest.grant, will)
 
-        self._delayed[guest.client_id] = self.loop.call_later(delay_s, publish), publish
+        timer = self.loop.call_later(delay_s, publish)
+        self._delayed[guest.client_id] = timer, publish, guest.username
 
     def _publish_will(self, client_id: str, grant: Grant, will: Will) -> None:
         """Hand over the will, then the notice that its sender is gone, room or no room."""
@@ -206,7 +211,7 @@ class Reception:
             guest.carry_on()
 
     def close(self) -> None:
-        for timer, _ in self._delayed.values():
+        for timer, _, _ in self._delayed.values():
             timer.cancel()
         self._helpers.shutdown(wait=False, cancel_futures=True)
 

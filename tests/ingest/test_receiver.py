@@ -247,14 +247,30 @@ def test_an_old_client_is_never_told_success_for_a_refused_message():
         assert messages(take(inbox, 1))[0].device is None
 
 
-def test_one_devices_key_does_not_push_out_another_device():
+@pytest.mark.parametrize("victim", ["node-1", "network"])
+def test_one_key_does_not_push_out_anothers_connection(victim):
     with receiving(keys=Keys()) as (receiver, _):
-        first = Publisher(receiver.port, connect("n", user=("node-1", "right")))
+        first = Publisher(receiver.port, connect("n", user=(victim, "right")))
         second = Publisher(receiver.port, connect("n", V5, user=("node-2", "right")))
 
         assert second.connack == b"\x20\x03\0\x85\0"
         first.say(PING)
         assert first.hear(2) == PONG
+        Publisher(receiver.port, connect("n", user=(victim, "right")))
+        assert first.is_closed()  # its own key may: the device has started again
+
+
+def test_who_comes_under_a_strangers_client_id_does_not_silence_its_will():
+    delayed = {"properties": b"\x11\0\0\0\x3c", "will_properties": b"\x18\0\0\0\x30"}
+    topic = "ridgewatch/tianning/node-1/will"
+    with receiving(keys=Keys()) as (receiver, inbox):
+        greeting = connect("n", V5, user=("node-1", "right"), will=(topic, b"gone"), **delayed)
+        Publisher(receiver.port, greeting).close()
+        assert eventually(lambda: receiver.connections == 0)
+
+        Publisher(receiver.port, connect("n", V5, clean=False, user=("node-2", "right")))
+
+        assert messages(take(inbox, 2))[0].payload == b"gone"
 
 
 def test_a_revoked_key_ends_the_connection_that_it_opened(monkeypatch):

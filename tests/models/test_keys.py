@@ -1,15 +1,16 @@
 """Device keys: shown once, kept by their hash, checked quickly, useless once revoked."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from ingest.keys import KEPT_S, StoredKeys
 from ingest.receiver.keys import Grant, may_publish
+from models.clock import machine_now
 from models.errors import BadInput, Refusal
 from models.event import Event
-from models.keys import add_key, is_topic_filter, revoke_key
+from models.keys import add_key, is_topic_filter, key_called, revoke_key, rotate_key
 from models.people import Actor, DeviceKey
 from models.store import Store
 
@@ -93,6 +94,23 @@ def test_a_revoked_key_and_a_new_one_are_noticed_within_five_seconds(store: Stor
     assert keys.check("", "old", old.encode()) is None
     assert not keys.holds("old", opened)
     assert keys.check("", "new", new.encode())
+
+
+def test_a_retired_and_an_expired_secret_are_noticed(store: Store) -> None:
+    clock = Stopwatch()
+    keys = StoredKeys(store, clock)
+    first = make(store, "n", "a/#")
+    with store.writing() as session:
+        key = key_called(session, "n")
+        rotate_key(key, new_is_used=True, old_works_for=timedelta(hours=1), by=BY, now=NOW)
+    opened = keys.check("", "n", first.encode())
+    assert opened is not None and opened.with_old_secret and keys.holds("n", opened)
+
+    with store.writing() as session:
+        key_called(session, "n").old_until = machine_now() - timedelta(seconds=1)
+    clock.s += KEPT_S
+
+    assert not keys.holds("n", opened) and keys.check("", "n", first.encode()) is None
 
 
 def test_a_thousand_devices_that_come_back_at_once_ask_the_database_once(
