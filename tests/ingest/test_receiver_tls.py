@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from contextlib import contextmanager
 
 import paho.mqtt.client as mqtt
@@ -36,8 +37,8 @@ def files(tmp_path):
 
 
 @contextmanager
-def receiving(files, *more):
-    inbox = Inbox(1000)
+def receiving(files, *more, limit=1000):
+    inbox = Inbox(limit)
     doors = [Door("127.0.0.1", 0, certificate=Certificate(*files), anonymous=True), *more]
     receiver = Receiver(doors, inbox, lambda: NOW_MS)
     receiver.start()
@@ -162,6 +163,28 @@ def named(port, ca):
         return Secured(port, ca).name
     except ssl.SSLError:
         return ""
+
+
+def test_over_tls_too_a_full_inbox_stops_the_reading_and_loses_nothing(files):
+    with receiving(files, limit=10) as (receiver, inbox):
+        node = Secured(receiver.port, files[0], connect("n"))
+        sent = [publish("t", b"%d" % n + b"x" * 500, n) for n in range(1, 1001)]
+        sending = threading.Thread(target=node.say, args=sent, daemon=True)
+        sending.start()
+        longest, came = 0, []
+        while len(came) < 1000:
+            longest = max(longest, len(inbox))
+            taken = inbox.take(7, 5)
+            assert taken
+            came += taken
+            receiver.acknowledge(taken)
+        sending.join()
+
+        assert longest <= 10
+        assert [m.payload.rstrip(b"x") for m in messages(came)] == [
+            b"%d" % n for n in range(1, 1001)
+        ]
+        assert node.hear(4000) == b"".join(puback(n) for n in range(1, 1001))
 
 
 def test_two_hundred_handshakes_that_never_end_keep_nobody_out(files):
