@@ -13,6 +13,7 @@ from ingest.formats.decode import decode
 from ingest.formats.memory import Memory
 from ingest.inbox import Inbox
 from ingest.message import Message
+from ingest.receiver.door import Door
 from ingest.receiver.listener import Receiver
 from tests.ingest.publisher import take
 
@@ -26,7 +27,8 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def receiver(inbox: Inbox) -> Iterator[Receiver]:
-    receiver = Receiver(("127.0.0.1", 0), inbox, lambda: int(time.time() * 1000), anonymous=True)
+    doors = [Door("127.0.0.1", 0, anonymous=True)]
+    receiver = Receiver(doors, inbox, lambda: int(time.time() * 1000))
     receiver.start()
     yield receiver
     receiver.stop()

@@ -30,8 +30,8 @@ def look_at_people(
         yield fault("no_secret")
     elif len(key) < SHORTEST_SECRET or len(set(key)) < 8:
         yield fault("weak_secret", length=len(key))
-    if settings.receives and not settings.anonymous_mqtt and not _keys(session):
-        yield warning("no_keys", listen=str(settings.mqtt_listen))
+    if settings.receives:
+        yield from _publishing(settings, session)
     if not is_loopback(settings.host) and "//127.0.0.1" in settings.public_url.replace(
         "//localhost", "//127.0.0.1"
     ):
@@ -40,6 +40,18 @@ def look_at_people(
     admins = select(func.count()).select_from(Membership).where(Membership.role == "admin")
     if not session.scalar(admins):
         yield warning("no_admin")
+
+
+def _publishing(settings: Settings, session: Session) -> Iterator[Finding]:
+    """Look at how devices sign in to the receiver."""
+    demanding = [one for one in settings.mqtt_listeners if not settings.takes_anonymous(one)]
+    if demanding and not _keys(session):
+        yield warning("no_keys", listen=", ".join(map(str, demanding)))
+    in_the_clear = [
+        str(one) for one in settings.mqtt_listeners if not (one.tls or one.address.is_loopback)
+    ]
+    if in_the_clear:
+        yield warning("keys_in_the_clear", listen=", ".join(in_the_clear))
 
 
 def _keys(session: Session) -> int:

@@ -28,6 +28,7 @@ from models.job import Job, ask
 from models.notice import Webhook
 from models.people import machine
 from models.settings import Settings
+from models.settings_mqtt import Listener
 from models.settings_text import Address, Remote
 from models.store import Store
 from tests.harness.processes import free_port
@@ -145,9 +146,13 @@ def test_no_secret_and_weak_ones(key: str, settings: Settings, sqlite_store: Sto
 
 
 def test_a_receiver_in_the_open_without_keys(settings: Settings, sqlite_store: Store) -> None:
-    open_to_all = replace(settings, mqtt_listen=Address("0.0.0.0", 1883), anonymous_mqtt=False)
+    here, everywhere = Address("127.0.0.1", 1883), Address("0.0.0.0", 1883)
+    clear = (Listener(here), Listener(everywhere))
+    secured = (Listener(here), Listener(everywhere, tls=True))
 
-    assert codes(open_to_all, sqlite_store) == ["no_keys"]
+    found = codes(replace(settings, mqtt_listeners=clear), sqlite_store)
+    assert found == ["no_keys", "keys_in_the_clear"]
+    assert codes(replace(settings, mqtt_listeners=secured), sqlite_store) == ["no_keys"]
 
 
 def test_links_that_only_this_machine_can_open(settings: Settings, sqlite_store: Store) -> None:
