@@ -15,7 +15,7 @@ _LENGTH_MM = {
 _RAIN_RATE_MM_H = {
     "mm/h": 1.0, "mm/hr": 1.0, "mmph": 1.0, "mm/min": 60.0, "mm/s": 3600.0, "mm/d": 1 / 24,
     "mm/day": 1 / 24, "cm/h": 10.0, "cm/hr": 10.0, "m/s": 3.6e6, "in/h": 25.4, "in/hr": 25.4,
-    "inph": 25.4, "in/min": 1524.0, "l/m2/h": 1.0,
+    "inph": 25.4, "in/min": 1524.0, "l/m2/h": 1.0, "mm*h-1": 1.0, "mmh-1": 1.0,
 }  # fmt: skip
 _ANGLE_DEG = {
     "deg": 1.0, "°": 1.0, "degree": 1.0, "degrees": 1.0, "度": 1.0, "rad": 180 / math.pi,
@@ -33,13 +33,16 @@ _VOLUME_PERCENT = {
 }  # fmt: skip
 _PRESSURE_PA = {
     "pa": 1.0, "hpa": 100.0, "kpa": 1e3, "mpa": 1e6, "bar": 1e5, "mbar": 100.0, "mb": 100.0,
-    "cbar": 1e3, "cb": 1e3, "inhg": 3386.389, "mmhg": 133.322387, "torr": 133.322368,
+    "cbar": 1e3, "cb": 1e3, "centibar": 1e3,
+    "inhg": 3386.389, "mmhg": 133.322387, "torr": 133.322368,
     "atm": 101_325.0, "psi": 6894.757, "mmh2o": 9.80665, "cmh2o": 98.0665, "mh2o": 9806.65,
 }  # fmt: skip
 _SPEED_M_S = {
     "m/s": 1.0, "mps": 1.0, "km/h": 1 / 3.6, "kmh": 1 / 3.6, "kph": 1 / 3.6, "kmph": 1 / 3.6,
     "mph": 0.44704, "mi/h": 0.44704, "kn": 1852 / 3600, "kt": 1852 / 3600, "kts": 1852 / 3600,
     "knot": 1852 / 3600, "knots": 1852 / 3600, "ft/s": 0.3048, "cm/s": 0.01,
+    "m*s-1": 1.0, "ms-1": 1.0,
+    "meters/second": 1.0, "meter/second": 1.0, "km*h-1": 1 / 3.6,
 }  # fmt: skip
 _VOLTAGE_V = {"v": 1.0, "mv": 1e-3, "uv": 1e-6, "kv": 1e3, "volt": 1.0, "volts": 1.0}
 _STRAIN = {

@@ -13,8 +13,12 @@ NEVER = frozenset({-999.0, -999.9, -9999.0, -9999.9, -7999.0, -6999.0, -32768.0,
 """No-data codes below zero, as loggers and radio modules send them."""
 
 _ONLY_OUT_OF_RANGE = frozenset({7999.0, 6999.0, 9999.0, 999.0, 999.9, 32767.0, 65535.0, 3276.7,
-                                6553.5, 327.67, 655.35, 255.0, 850.0, 127.0})  # fmt: skip
+                                6553.5, 327.67, 655.35, 255.0, 850.0, 127.0,
+                                -127.0})  # fmt: skip
 """More of them; a rain counter may well stand at 999 mm, so the range decides."""
+
+_OF_NO_QUANTITY = frozenset({327.67, 655.35, 3276.7, 6553.5})
+"""The largest number of 16 bits in tenths and hundredths: nothing, whatever is measured."""
 
 _MAY_BE_FAR_BELOW_ZERO = frozenset({"moisture_tension", "strain"})
 
@@ -28,6 +32,8 @@ def is_no_data(quantity: str | None, sent: float, *, believable: bool) -> bool:
     """Is a number as sent, before scale and unit, a code for "no data"?"""
     if not believable:
         return sent in NEVER or sent in _ONLY_OUT_OF_RANGE
+    if quantity is None and sent in _OF_NO_QUANTITY:
+        return True
     return sent in NEVER and quantity not in _MAY_BE_FAR_BELOW_ZERO
 
 

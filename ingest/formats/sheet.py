@@ -241,7 +241,7 @@ def why_unbelievable(plan: Plan, value: float, sent: float, meaning: Meaning) ->
     if sent in meaning.sentinels:
         return "sentinel"
     believable = plan.lowest <= value <= plan.highest
-    if believable and sent >= 0:
+    if believable and sent >= 0 and plan.quantity is not None:
         return ""
     if limits.is_no_data(plan.quantity, sent, believable=believable):
         return "sentinel"

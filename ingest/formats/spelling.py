@@ -15,7 +15,8 @@ SENML_FOREIGN = frozenset(
 _FOREIGN = frozenset(
     "lux klx klux mW uA µA ppb ppm us/cm ms/cm ds/m s/m us ms/m mg/l ug/m3 µg/m3 w/m2 wh kwh ma a"
     " w hz khz mhz s sec secs seconds min mins minutes h hr hours d days l ml l/min g kg lb ph dbm"
-    " db count counts pulses rpm ntu index uv uvi bpm lx µs/cm b kb kib mb".split()
+    " db count counts pulses rpm ntu index uv uvi bpm lx µs/cm b kb kib mb"
+    " g/m3 mg/m3 ohm ohms ω kω mω tip tips pulse mol µmol/m2/s l/h m2 v/v".split()
 )
 
 
