@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from ingest.formats.decoded import Decoded, Unreadable, Unusable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
-from ingest.formats.numbers import number
+from ingest.formats.numbers import number, plain_id
 from ingest.formats.sheet import Meaning, Sheet, When
 from ingest.formats.sparkplug_schema import Payload
 from models.reasons import Json
@@ -19,7 +19,8 @@ _SIGNED_BITS = {1: 8, 2: 16, 3: 32, 4: 64}
 _FLOAT, _BOOLEAN = 9, 11
 _NUMERIC = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
 _UNIT_PROPERTIES = ("engUnit", "EngUnit", "engineeringUnits", "unit", "units")
-_ABOUT = ("bdSeq", "Node Control/", "Device Control/", "Node Info/", "Device Info/", "Properties/")
+_SESSION = "bdSeq"
+_ABOUT = (_SESSION, "Node Control/", "Device Control/", "Node Info/", "Device Info/", "Properties/")
 
 
 def claims(envelope: Envelope, memory: Memory) -> bool:
@@ -38,6 +39,8 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     payload = _parsed(envelope.payload)
     births = memory.recall(f"sparkplug/{node}") or {}
     if kind in ("NDEATH", "DDEATH"):
+        if kind == "NDEATH" and _is_of_an_older_session(payload, births.get(node, {})):
+            return sheet.summed_up()
         return _death(sheet, kind, node, device, births)
     if kind not in ("NBIRTH", "DBIRTH", "NDATA", "DDATA"):
         raise Unreadable("wrong-type")
@@ -53,6 +56,7 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
         learned = {f"sparkplug/{node}": births}
         sheet.ignored_because = "birth-learned"
     aliases = {alias: known for names in births.values() for alias, known in names.items()}
+    aliases |= births.get(device, {})  # names are the device's own, aliases the node's
     for metric in payload.metrics:
         _take(sheet, device, metric, aliases, payload, is_birth=bool(learned))
     return sheet.summed_up(
@@ -94,12 +98,32 @@ def _death(sheet: Sheet, kind: str, node: str, device: str, births: dict[str, Js
 
 
 def _explained(payload: Any) -> dict[str, Json]:
-    """Return what a birth says of its metrics: by alias, the name, unit and datatype."""
-    return {
-        str(metric.alias): [metric.name, _unit(metric), metric.datatype]
-        for metric in payload.metrics
-        if metric.HasField("alias") and metric.name
-    }
+    """Return what a birth says of its metrics: by alias, or by name, the name, unit and datatype.
+
+    Of `bdSeq`, the number of the session that was born, the number is kept.
+    """
+    found: dict[str, Json] = {}
+    for metric in payload.metrics:
+        if metric.name == _SESSION:
+            found[_SESSION] = metric.long_value or metric.int_value
+        elif metric.name:
+            for place in _places(metric):
+                found[place] = [metric.name, _unit(metric), metric.datatype]
+    return found
+
+
+def _places(metric: Any) -> list[str]:
+    """Return where a metric's explanation is kept: under its alias, and under its name."""
+    alias = [str(metric.alias)] if metric.HasField("alias") else []
+    return [*alias, f"={metric.name}"]  # so that no name looks like an alias
+
+
+def _is_of_an_older_session(payload: Any, birth: dict[str, Json]) -> bool:
+    """Is it the will of a connection that a later birth has replaced already?"""
+    for metric in payload.metrics:
+        if metric.name == _SESSION and _SESSION in birth:
+            return (metric.long_value or metric.int_value) != birth[_SESSION]
+    return False
 
 
 def _unit(metric: Any) -> str | None:
@@ -126,7 +150,7 @@ def _take(
     is_birth: bool,
 ) -> None:
     name, unit, datatype = metric.name, _unit(metric), metric.datatype
-    known = aliases.get(str(metric.alias)) if metric.HasField("alias") else None
+    known = next((aliases[place] for place in _places(metric) if place in aliases), None)
     if known is not None:
         name, unit, datatype = name or known[0], unit or known[1], datatype or known[2]
     if metric.is_null or name.startswith(_ABOUT):
@@ -142,6 +166,7 @@ def _take(
         number(raw)
         if not name:
             raise Unusable("unknown-alias")
+        plain_id(name)
         when = _when(sheet, metric, payload)
     except Unusable as refusal:
         sheet.fault(where, refusal.code)

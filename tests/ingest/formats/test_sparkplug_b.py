@@ -93,6 +93,25 @@ def test_a_dead_node_takes_its_devices_with_it(memory: Memory):
     assert read(will, DEVICE.format("DDEATH"), memory).gone == ("Heritage/GW/Wall 7",)
 
 
+def test_data_without_an_alias_are_told_by_their_name(memory: Memory):
+    data = payload({"name": "Air/Temperature", "int_value": 0xFFF6})
+
+    assert told(read(data, DEVICE.format("DDATA"), memory)) == [
+        "Heritage/GW/Wall 7/Air/Temperature temperature -10 degC 2026-02-11T06:20:00Z"
+    ]
+
+
+def test_the_will_of_a_session_that_was_replaced_is_no_death():
+    memory = Memory()
+    born = payload({"name": "bdSeq", "datatype": 4, "long_value": 8})
+    memory.learn(read(born, NODE.format("NBIRTH"), memory).learned)
+
+    late, true = (payload({"name": "bdSeq", "long_value": number}, seq=None) for number in (7, 8))
+
+    assert why(read(late, NODE.format("NDEATH"), memory)) == "ignore no-measurement"
+    assert why(read(true, NODE.format("NDEATH"), memory)) == "ignore node-offline"
+
+
 def test_history_and_null_are_told_apart_from_live_values(memory: Memory):
     data = payload(
         {"alias": 5, "float_value": 0.4, "is_historical": True, "timestamp": NOW_MS - 600_000},
@@ -125,6 +144,12 @@ def test_what_is_not_in_order_is_refused(raw: bytes, kind: str, outcome: str, me
 
 def test_the_state_of_a_host_is_no_reading():
     assert why(read(b"ONLINE", "spBv1.0/STATE/host")) == "ignore no-measurement"
+
+
+def test_a_name_that_is_markup_is_refused():
+    data = payload({"name": "<b>Crack", "float_value": 1.0, "unit": "mm"})
+
+    assert why(read(data, DEVICE.format("DDATA"))) == "quarantine bad-device-id"
 
 
 def test_a_name_that_is_not_utf8_is_refused():
