@@ -70,6 +70,15 @@ class Envelope:
         if source != "receipt":
             self.counts = tuple(count._replace(at_ms=at_ms) for count in self.counts)
 
+    @property
+    def is_no_text(self) -> bool:
+        """Is the first byte one that CBOR may begin with, but neither text nor a mark of UTF-16?"""
+        return (
+            bool(self.payload)
+            and 0x80 <= self.payload[0] <= 0xFB
+            and not self.payload.startswith(b"\xef\xbb\xbf")
+        )
+
     def says(self, level: str) -> bool:
         """Is the last level of the topic this word?"""
         return self.levels[-1] == level

@@ -68,7 +68,10 @@ def as_sent(raw: Json) -> Json:
     if raw is None or isinstance(raw, bool):
         return raw
     if isinstance(raw, int):
-        return raw if -(2**53) <= raw <= 2**53 else str(raw)[:RAW_LENGTH]
+        if -(2**53) <= raw <= 2**53:
+            return raw
+        # Python spells out no more than 4,300 digits, and nobody would read them.
+        return str(raw)[:RAW_LENGTH] if raw.bit_length() < 4_096 else f"{raw.bit_length()} bits"
     if isinstance(raw, float):
         return raw if math.isfinite(raw) else str(raw)
     text = raw if isinstance(raw, str) else type(raw).__name__

@@ -29,7 +29,7 @@ _VALUES = ("v", "vs", "vb", "vd")
 def claims(envelope: Envelope, memory: Memory) -> bool:
     """Is this a SenML pack, by a topic level that says so or by the labels in it?"""
     if envelope.first_byte != b"[":
-        return envelope.says("senml") and not envelope.looks_like_cbor
+        return envelope.says("senml") and not envelope.is_no_text
     return envelope.says("senml") or _looks_like_a_pack(envelope)
 
 

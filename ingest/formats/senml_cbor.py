@@ -22,10 +22,10 @@ _LABELS = {
 
 def claims(envelope: Envelope, memory: Memory) -> bool:
     """Does the payload begin as a CBOR array, on a topic of SenML or with SenML's labels?"""
+    if envelope.is_no_text and (envelope.says("senml") or envelope.says("senmlc")):
+        return True
     if not envelope.looks_like_cbor:
         return False
-    if envelope.says("senml") or envelope.says("senmlc"):
-        return True
     try:
         pack = _plain(envelope.payload)
     except Unreadable:
@@ -45,12 +45,14 @@ def _plain(payload: bytes) -> Json:
     decoder = cbor2.CBORDecoder(stream, max_depth=32, allow_duplicate_keys=False)
     try:
         decoded = decoder.decode()
-    except (cbor2.CBORError, ValueError, OverflowError, MemoryError, TypeError):
+    except (cbor2.CBORError, ValueError, ArithmeticError, MemoryError, TypeError, RecursionError):
         raise Unreadable("malformed-cbor") from None
     if stream.tell() != len(payload):
         raise Unreadable("malformed-cbor")
     if not isinstance(decoded, list):
         raise Unreadable("wrong-root-type")
+    if any(record is decoded for record in decoded):  # a shared value that holds itself
+        raise Unreadable("malformed-cbor")
     return [_record(record) for record in decoded]
 
 

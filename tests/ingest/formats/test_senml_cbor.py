@@ -45,6 +45,9 @@ def test_a_decimal_fraction_is_a_number():
         (cbor2.dumps([{-1: 99, 0: "a", 2: 1}]), "unsupported-version"),
         (cbor2.dumps([{0: "a", 1: "mm", 2: float("nan")}]), "nan-value"),
         (cbor2.dumps([{0: "a", 1: "mm", 2: 2**70}]), "out-of-range"),
+        (cbor2.dumps([{0: "a", 1: "mm", 2: 2**20_000}]), "infinite-value"),
+        (bytes.fromhex("d81c81d81d00"), "malformed-cbor"),  # a pack that holds itself
+        (b"\x1f\x8b\x08\x00", "non-utf8"),  # gzip
     ],
 )
 def test_hostile_cbor_is_refused(payload: bytes, code: str):
