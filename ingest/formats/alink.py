@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ingest.formats import times
+from ingest.formats.about import is_about_the_device
 from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.key_units import unit_in
@@ -83,7 +84,7 @@ def _take(
     meaning = told or Meaning(unit=unit_in(identifier))
     for point in raw if isinstance(raw, list) else [raw]:  # batch: several points
         value = point.get("value") if isinstance(point, dict) else point
-        if told is None and not _is_a_number(value):
+        if told is None and (not _is_a_number(value) or is_about_the_device(identifier)):
             continue
         try:
             channel = plain_id(identifier)

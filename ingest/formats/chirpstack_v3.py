@@ -9,6 +9,7 @@ from ingest.formats.chirpstack_v4 import (
     gateway_time,
     is_application_event,
     is_version_3,
+    take_status,
     tips_of,
 )
 from ingest.formats.codec_object import keys_of, take_object
@@ -33,6 +34,8 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     device = sheet.heard(eui_of(envelope.levels[3]))
     if _eui(document.get("devEUI")) != device:
         raise Unreadable("device-mismatch")
+    if envelope.levels[5] == "status":
+        take_status(sheet, device, document, _when(sheet, document))
     if envelope.levels[5] != "up":
         return sheet.summed_up()
     session = document.get("devAddr", "")

@@ -14,7 +14,11 @@ from models.reasons import Json
 NAME = "chirpstack_v4"
 
 _EUI = re.compile(r"[0-9a-fA-F]{16}", re.ASCII)
-_COUNTERS = ("pulse", "pulses", "pulse_count", "count", "counter", "total_counter")
+_COUNTERS = (
+    "pulse", "pulses", "pulse_count", "pulseAbs", "pulse1", "count", "counter", "counterValue",
+    "count1_times", "total_counter", "total_pulse", "tips", "rain_tips", "rainfall_counter",
+)  # fmt: skip
+_PER_TIP = frozenset({"mmpertip", "mmperpulse", "mmpercount", "tipmm", "mmtip", "tipsizemm"})
 BATTERY = Meaning("battery_level", "%")
 
 
@@ -65,7 +69,7 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     when = _when(sheet, document)
     envelope.counted_at(when.at_ms, when.source)
     if event == "status":
-        _take_status(sheet, device, document, when)
+        take_status(sheet, device, document, when)
     else:
         _take_uplink(sheet, memory, device, document, info, when)
     key = document.get("deduplicationId")
@@ -94,7 +98,8 @@ def gateway_time(document: dict[str, Json]) -> Json:
     return None
 
 
-def _take_status(sheet: Sheet, device: str, document: dict[str, Json], when: When) -> None:
+def take_status(sheet: Sheet, device: str, document: dict[str, Json], when: When) -> None:
+    """Add the battery's level, where the device has a battery and knows it."""
     if document.get("batteryLevelUnavailable") is True or document.get("externalPowerSource"):
         return
     if "batteryLevel" in document:
@@ -119,9 +124,14 @@ def _take_uplink(
     take_object(sheet, device, fields, when, profile, extra=tips_of(info.get("tags")))
 
 
+def _plain(tag: str) -> str:
+    return "".join(letter for letter in tag.lower() if letter.isalpha())
+
+
 def tips_of(tags: Json) -> dict[str, Meaning]:
     """Return the meaning of a pulse counter whose tags say how much rain tips its bucket."""
-    raw = tags.get("mm_per_tip") if isinstance(tags, dict) else None
+    named = tags.items() if isinstance(tags, dict) else ()
+    raw = next((raw for tag, raw in named if _plain(tag) in _PER_TIP), None)
     try:
         per_tip = number(raw)[0]
     except Unusable:

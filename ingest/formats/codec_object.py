@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ingest.formats import times
+from ingest.formats.about import is_about_the_device
 from ingest.formats.decoded import Unreadable, Unusable
 from ingest.formats.key_units import unit_in
 from ingest.formats.limits import most_rain_mm
@@ -15,16 +16,8 @@ from ingest.formats.sensecap_ids import MEASUREMENTS
 from ingest.formats.sheet import MOST_RECORDS, Meaning, Sheet, When
 from models.reasons import Json
 
-# About the device or the radio, in every codec's words; never a measurement of a building.
-_ABOUT = frozenset(
-    "rssi snr linkquality lqi channel port fport f_port fcnt f_cnt counter device_id deviceid id"
-    " protocol_version version protocol firmware hardware fw hw sn serial type sensor_id msg_type"
-    " message_type packet_type frame_type payload_version sensor_version status state err error"
-    " errors valid interval uplink_interval latitude longitude altitude lat lon gps timestamp time"
-    " ts datetime date mode work_mode model node reset reason alarm age seq sequence count_mode"
-    " swver hwver datecode light lux illuminance motion occupancy pir co2 tvoc ec conductivity"
-    " electrical_conductivity current power energy".split()
-)
+# Where devices put the time of measuring, when it is not that of the uplink.
+_TIMES = ("time_stamp", "timestamp", "measured_at", "measurement_time", "Data_time", "data_time")
 
 
 class Leaf(NamedTuple):
@@ -55,6 +48,7 @@ def take_object(
         raise Unreadable("wrong-type")
     if fields.get("errors") and not isinstance(fields["errors"], bool):
         raise Unreadable("decoder-error")
+    when = _own_time(sheet, fields, when)
     told = {**(profile.fields if profile else {}), **(extra or {})}
     leaves = list(islice(_leaves(fields, "", whole=told.keys()), MOST_RECORDS + 1))
     if len(leaves) > MOST_RECORDS:
@@ -66,6 +60,36 @@ def take_object(
             meaning = meaning._replace(unit=leaf.unit, scale=1.0)
         if meaning is not None:
             _add(sheet, device, leaf, when, meaning, fields, simulated)
+
+
+def says_units(fields: Json) -> bool:
+    """Does a codec put a unit beside its values?"""
+    if not isinstance(fields, dict):
+        return False
+    return any(leaf.unit for leaf in islice(_leaves(fields, ""), MOST_RECORDS))
+
+
+def _own_time(sheet: Sheet, fields: Mapping[str, Any], when: When) -> When:
+    """Return the time that the device itself noted, where it noted one that can be.
+
+    Many devices send a number there that is no time (seconds since their start, zero without GPS);
+    then the network's holds.
+    """
+    for key in _TIMES:
+        if fields.get(key):
+            try:
+                return _noted(sheet, fields[key])
+            except Unusable:
+                return when
+    return when
+
+
+def _noted(sheet: Sheet, raw: Json) -> When:
+    """Return the instant that stands in a payload, as text or as a number. Raises Unusable."""
+    message = sheet.message
+    if isinstance(raw, str) and not raw.strip().isdecimal():
+        return sheet.when(times.from_iso(raw, message.timezone, message.received_ms))
+    return sheet.when(times.from_digits(raw))
 
 
 def keys_of(fields: Json) -> list[str]:
@@ -87,6 +111,8 @@ def _leaves(
             if "value" in raw:
                 unit = raw.get("unit")
                 yield Leaf(path, raw["value"], unit if isinstance(unit, str) else None, at)
+            elif isinstance(raw.get("unit"), str) and isinstance(raw.get("values"), list):
+                yield from _newest(path, raw, at)
             elif path.count("/") < 4:
                 yield from _leaves(raw, path + "/", at, whole)
         elif isinstance(raw, list):
@@ -101,13 +127,27 @@ def _listed(path: str, raw: list[Json], whole: Collection[str]) -> Iterator[Leaf
             yield from _listed(path, item, whole)
         elif isinstance(item, dict) and "measurementId" in item:
             yield Leaf(f"#{item['measurementId']}", item.get("measurementValue"))
-        elif isinstance(item, dict) and ("timestamp" in item or "time" in item):
-            at = item.get("timestamp", item.get("time"))
-            yield from _leaves(item, "", at, whole)
+        elif isinstance(item, dict) and _time_in(item) is not None:
+            yield from _leaves(item, "", _time_in(item), whole)
+        elif isinstance(item, dict) and "unit" in item and isinstance(item.get("values"), list):
+            yield from _newest(f"{path}/{index}", item, None)
         elif isinstance(item, dict):
             yield from _leaves(item, f"{path}/{index}/", None, whole)
         else:
             yield Leaf(f"{path}/{index}", item)
+
+
+def _newest(path: str, item: Mapping[str, Any], at: Json) -> Iterator[Leaf]:
+    """Yield the first of several values: only its time is known to be the uplink's."""
+    name, values = item.get("name"), item["values"]
+    if values and isinstance(name, str):
+        yield Leaf(f"{path}/{name}", values[0], item["unit"], at)
+    elif values:
+        yield Leaf(path, values[0], item["unit"], at)
+
+
+def _time_in(item: Mapping[str, Any]) -> Json:
+    return next((item[key] for key in (*_TIMES, "time", "ts") if item.get(key)), None)
 
 
 def _meaning_of(leaf: Leaf, profile: Profile | None, self_describing: bool) -> Meaning | None:
@@ -118,7 +158,12 @@ def _meaning_of(leaf: Leaf, profile: Profile | None, self_describing: bool) -> M
         return Meaning(unit=leaf.unit)
     if profile and (leaf.path in profile.ignore or last in profile.ignore):
         return None
-    if isinstance(leaf.raw, bool) or leaf.raw is None or last.lower() in _ABOUT:
+    if (
+        isinstance(leaf.raw, bool)
+        or leaf.raw is None
+        or last.lower() in ("time", "ts", *_TIMES)
+        or is_about_the_device(last)
+    ):
         return None
     unit = unit_in(last)
     if unit:
@@ -154,7 +199,7 @@ def _add(
     historical = leaf.at is not None
     if historical:
         try:
-            when = sheet.when(times.from_digits(leaf.at))
+            when = _noted(sheet, leaf.at)
         except Unusable as refusal:
             sheet.refuse(device, channel, refusal.code, leaf.raw, when, meaning)
             return

@@ -14,6 +14,8 @@ NAME = "ttn_v2"
 def claims(envelope: Envelope, memory: Memory) -> bool:
     """Is the topic `{application}/devices/{device}/up`, with version 2's fields?"""
     levels = envelope.levels
+    if len(levels) > 4 and (levels[1], levels[3]) == ("devices", "events"):
+        return True
     if len(levels) != 4 or (levels[1], levels[3]) != ("devices", "up"):
         return False
     document = envelope.document_or_none
@@ -23,8 +25,10 @@ def claims(envelope: Envelope, memory: Memory) -> bool:
 def read(envelope: Envelope, memory: Memory) -> Decoded:
     """Return what an uplink says. Raises Unreadable."""
     sheet = Sheet(envelope.message, NAME)
-    document = envelope.object
     device = sheet.heard(envelope.levels[2])
+    if envelope.levels[3] == "events":  # activations, downlinks, errors
+        return sheet.summed_up()
+    document = envelope.object
     if document.get("dev_id", device) != device:
         raise Unreadable("device-mismatch")
     envelope.counts = counted(device, document.get("counter", 0))

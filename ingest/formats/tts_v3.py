@@ -1,7 +1,7 @@
 """Reads The Things Stack v3 over MQTT: uplinks of LoRaWAN devices with their codec's fields."""
 
 from ingest.formats import times
-from ingest.formats.codec_object import keys_of, take_object
+from ingest.formats.codec_object import keys_of, says_units, take_object
 from ingest.formats.decoded import Decoded, Unreadable, Unusable, counted
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
@@ -19,6 +19,7 @@ _NORMALIZED = {
     "soil/moisture": Meaning("moisture_rel", "%"),
     "rain/intensity": Meaning("rain_rate", "mm/h"),
     "rain/cumulative": Meaning("rain_total", "mm"),
+    "wind/speed": Meaning("wind_speed", "m/s"),
     "battery": Meaning("battery_voltage", "V"),
 }
 
@@ -89,17 +90,18 @@ def _take(
     profile = memory.profiles.for_device(NAME, brand, model, keys_of(fields))
     simulated = document.get("simulated") is True
     normalized = uplink.get("normalized_payload")
-    if profile is None and isinstance(normalized, list) and normalized:
-        if _take_normalized(sheet, device, normalized, when, simulated):
-            return
+    if profile is None and isinstance(normalized, list) and not says_units(fields):
+        taken = _take_normalized(sheet, device, normalized, when, simulated)
+        if taken and isinstance(fields, dict):  # the rest of what the codec gave
+            fields = {key: raw for key, raw in fields.items() if raw not in taken}
     take_object(sheet, device, fields, when, profile, simulated=simulated)
 
 
 def _take_normalized(
     sheet: Sheet, device: str, rows: list[Json], when: When, simulated: bool
-) -> bool:
-    """Add what the network itself gave a meaning; say whether there was any of it."""
-    taken = False
+) -> list[Json]:
+    """Add what the network itself gave a meaning; return the values of which it knew one."""
+    taken: list[Json] = []
     for row in rows:
         for path, meaning in _NORMALIZED.items():
             raw: Json = row
@@ -117,5 +119,5 @@ def _take_normalized(
                 except Unusable:
                     at = when
                 sheet.add(device, path, raw, at, meaning, simulated=simulated)
-                taken = True
+                taken.append(raw)
     return taken

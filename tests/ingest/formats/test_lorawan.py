@@ -63,10 +63,11 @@ def test_the_messages_own_unit_goes_before_the_profiles(raw: Any, celsius: float
 def test_the_networks_own_normalized_payload_has_units():
     normalized = [{"air": {"temperature": 7.1, "relativeHumidity": 80}, "rain": {"cumulative": 5}}]
 
-    assert told(read(uplink({"t": 71}, normalized_payload=normalized), TTS)) == [
+    assert told(read(uplink({"t": 7.1, "snow": 4}, normalized_payload=normalized), TTS)) == [
         "wall-1/air/temperature temperature 7.1 degC 2026-02-11T06:19:58.500Z",
         "wall-1/air/relativeHumidity humidity 80 %RH 2026-02-11T06:19:58.500Z",
         "wall-1/rain/cumulative rain_total 5 mm 2026-02-11T06:19:58.500Z",
+        "wall-1/snow None 4 None 2026-02-11T06:19:58.500Z",
     ]
 
 
