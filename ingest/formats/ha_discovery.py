@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ingest.formats.decoded import Decoded, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
+from ingest.formats.names import quantity_of
 from ingest.formats.numbers import number, plain_id
 from ingest.formats.paths import at_path
 from ingest.formats.sheet import Meaning, Sheet
@@ -16,7 +17,8 @@ NAME = "ha_discovery"
 _SHORT = {
     "stat_t": "state_topic", "unit_of_meas": "unit_of_measurement", "dev_cla": "device_class",
     "val_tpl": "value_template", "dev": "device", "ids": "identifiers", "p": "platform",
-    "cmps": "components",
+    "cmps": "components", "avty_t": "availability_topic", "avty": "availability",
+    "json_attr_t": "json_attributes_topic",
 }  # fmt: skip
 _CLASSES = {
     "temperature": "temperature",
@@ -27,22 +29,25 @@ _CLASSES = {
     "precipitation": "rain_total",
     "precipitation_intensity": "rain_rate",
     "wind_speed": "wind_speed",
-    "distance": "distance",
     "battery": "battery_level",
-    "voltage": "battery_voltage",
 }
+# Classes that do not tell what of: any voltage, any length. The name may.
+_OF_SOMETHING = frozenset({"voltage", "distance"})
 # Templates are programs; only the plain picking of a field is followed, the rest is not guessed.
 _TEMPLATE = re.compile(
     r"\{\{-?\s*value(_json)?((?:\.\w+|\[['\"]?[\w -]+['\"]?\])*)\s*"
-    r"(?:\|\s*(?:float|int|round)\s*(?:\([\d\s,.]*\))?\s*)*-?\}\}"
+    r"(?:\|\s*(?:float|int|round|is_defined|default)\s*(?:\([\w\s,.'\"]*\))?\s*)*-?\}\}"
 )
 _STEP = re.compile(r"\.(\w+)|\[['\"]?([\w -]+)['\"]?\]")
 _ABSENT = (b"", b"unavailable", b"unknown", b"None", b"none", b"online", b"offline")
 MOST_PER_TOPIC = 200
+_NAMELESS = "-"
 
 
 def claims(envelope: Envelope, memory: Memory) -> bool:
-    """Is it a description, or on a topic that one has named?"""
+    """Is it a description, or on a topic that one has named, or the hub's own word?"""
+    if envelope.topic == "homeassistant/status":
+        return True
     return _is_config(envelope) or memory.recall(f"ha/state/{envelope.topic}") is not None
 
 
@@ -58,7 +63,7 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
         return _learnt(sheet, envelope, memory)
     if envelope.payload.strip() in _ABSENT:
         return sheet.summed_up()
-    for entity in memory.recall(f"ha/state/{envelope.topic}"):
+    for entity in memory.recall(f"ha/state/{envelope.topic}") or []:
         _take(sheet, envelope, entity)
     return sheet.summed_up()
 
@@ -110,24 +115,56 @@ def _entities(envelope: Envelope, config: dict[str, Json]) -> Iterator[tuple[str
 def _entity(
     envelope: Envelope, name: str, config: dict[str, Json]
 ) -> Iterator[tuple[str, dict[str, Json]]]:
-    topic = config.get("state_topic")
-    if not isinstance(topic, str):
+    topic = _whole(config.get("state_topic"), config)
+    if topic is None:
         return
+    unit = config.get("unit_of_measurement")
+    unit = unit if isinstance(unit, str) else None
+    entity = {
+        "device": plain_id(_device(envelope, config, topic)),
+        "channel": name,
+        "quantity": _quantity(config, name, unit),
+        "unit": unit,
+        "path": _path(config.get("value_template")),
+    }
+    yield topic, entity
+    for other in _topics_beside(config):
+        if other != topic:  # nothing is measured there, and that is in order
+            yield other, {**entity, "path": None}
+
+
+def _whole(topic: Json, config: dict[str, Json]) -> str | None:
+    """Return a topic with its base written out."""
     base = config.get("~")
-    if isinstance(base, str):
+    if isinstance(topic, str) and isinstance(base, str):
         topic = base + topic[1:] if topic.startswith("~") else topic
         topic = topic[:-1] + base if topic.endswith("~") else topic
-    unit, device_class = config.get("unit_of_measurement"), config.get("device_class")
-    yield (
-        topic,
-        {
-            "device": plain_id(_device(envelope, config, topic)),
-            "channel": name,
-            "quantity": _CLASSES.get(device_class) if isinstance(device_class, str) else None,
-            "unit": unit if isinstance(unit, str) else None,
-            "path": _path(config.get("value_template")),
-        },
-    )
+    return topic if isinstance(topic, str) else None
+
+
+def _topics_beside(config: dict[str, Json]) -> Iterator[str]:
+    """Yield where a sensor tells that it is there, and what else it knows."""
+    rows = config.get("availability")
+    rows = rows if isinstance(rows, list) else []
+    named = [row.get("topic", row.get("t")) for row in rows if isinstance(row, dict)]
+    named += [config.get("availability_topic"), config.get("json_attributes_topic")]
+    for topic in named:
+        written = _whole(topic, config)
+        if written is not None:
+            yield written
+
+
+def _quantity(config: dict[str, Json], name: str, unit: str | None) -> str | None:
+    """Return the quantity of a sensor's class, or what its names tell where the class can't."""
+    device_class = config.get("device_class")
+    if isinstance(device_class, str) and device_class in _CLASSES:
+        return _CLASSES[device_class]
+    names = [config.get("name"), config.get("object_id"), name]
+    told = [quantity_of(text, unit) for text in names if isinstance(text, str)]
+    known = next((quantity for quantity in told if quantity), None)
+    if known is None and device_class == "distance":
+        return "distance"
+    return known if device_class is None or device_class in _OF_SOMETHING else None
 
 
 def _device(envelope: Envelope, config: dict[str, Json], topic: str) -> Json:
@@ -166,9 +203,9 @@ def _take(sheet: Sheet, envelope: Envelope, entity: dict[str, Json]) -> None:
     quantity, unit = entity["quantity"], entity["unit"]
     if quantity is None and unit is None and not _is_a_number(raw):
         return
-    sheet.add(
-        device, entity["channel"], raw, sheet.received, Meaning(quantity if unit else None, unit)
-    )
+    meaning = Meaning(quantity if unit else None, unit)
+    # The names have been asked already; the channel must not be asked once more.
+    sheet.add(device, entity["channel"], raw, sheet.received, meaning, name=_NAMELESS)
 
 
 def _is_a_number(raw: Json) -> bool:

@@ -31,7 +31,7 @@ def test_a_state_means_what_its_description_said():
     memory = taught((CONFIG, CRACK))
 
     assert told(read({"crack": {"width": 0.41}}, STATE, memory)) == [
-        "wall-7/crack distance 0.41 mm 2026-02-11T06:20:00Z"
+        "wall-7/crack crack_width 0.41 mm 2026-02-11T06:20:00Z"
     ]
     assert why(read({"crack": {"width": 0.41}}, STATE)) == "quarantine unknown-format"
 
