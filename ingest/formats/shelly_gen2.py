@@ -4,7 +4,7 @@ from ingest.formats import times
 from ingest.formats.decoded import Decoded
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
-from ingest.formats.sheet import Meaning, Sheet, When
+from ingest.formats.sheet import UNTOLD, Meaning, Sheet, When
 from models.reasons import Json
 
 NAME = "shelly_gen2"
@@ -14,6 +14,11 @@ _NOTIFICATIONS = ("NotifyStatus", "NotifyFullStatus")
 _COMPONENTS = {
     "temperature": {"tC": Meaning("temperature", "degC")},
     "humidity": {"rh": Meaning("humidity", "%RH")},
+    # What stands behind a voltmeter, a formula or a foreign beacon, its owner knows.
+    "voltmeter": {"voltage": Meaning(unit="V"), "xvoltage": UNTOLD},
+    "input": {"xpercent": UNTOLD},
+    "bthomesensor": {"value": UNTOLD},
+    "bthomedevice": {"battery": Meaning("battery_level", "%")},
     "devicepower": {
         "battery/percent": Meaning("battery_level", "%"),
         "battery/V": Meaning("battery_voltage", "V"),
@@ -28,7 +33,9 @@ def claims(envelope: Envelope, memory: Memory) -> bool:
         return True
     if len(levels) >= 3 and levels[-2] == "status":
         return levels[-1].partition(":")[0] in _COMPONENTS or levels[0].startswith("shelly")
-    return levels[-1] == "online" and levels[0].startswith("shelly")
+    if levels[-1] != "online":
+        return False
+    return levels[0].startswith("shelly") or envelope.payload.strip() in (b"true", b"false")
 
 
 def read(envelope: Envelope, memory: Memory) -> Decoded:
@@ -67,10 +74,15 @@ def _when(sheet: Sheet, parameters: dict[str, Json]) -> When:
 
 
 def _take(sheet: Sheet, device: str, component: str, fields: dict[str, Json], when: When) -> None:
+    heard = fields.get("last_updated_ts")  # a beacon's, which may be long ago
+    if isinstance(heard, int | float) and not isinstance(heard, bool) and heard > 0:
+        when = sheet.when(times.from_epoch(heard, "s"))
     known = _COMPONENTS.get(component.partition(":")[0], {})
     for path, meaning in known.items():
         raw: Json = fields
         for step in path.split("/"):
             raw = raw.get(step) if isinstance(raw, dict) else None
-        if raw is not None:  # null with errors: ["read"]
+        if raw is None or (meaning is UNTOLD and not isinstance(raw, int | float)):
+            continue  # null with errors: ["read"]; a beacon's button
+        if not isinstance(raw, bool):
             sheet.add(device, f"{component}/{path}", raw, when, meaning)

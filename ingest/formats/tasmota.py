@@ -1,17 +1,21 @@
 """Reads Tasmota: telemetry of sensors, each in an object of its driver's name."""
 
+import re
+
 from ingest.formats import times
 from ingest.formats.decoded import Decoded
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import plain_id
-from ingest.formats.sheet import Meaning, Sheet, When
+from ingest.formats.sheet import UNTOLD, Meaning, Sheet, When
 from models.reasons import Json
 
 NAME = "tasmota"
 
 _PREFIXES = ("tele", "stat", "cmnd")
 _ENDINGS = frozenset("SENSOR STATE LWT RESULT INFO1 INFO2 INFO3 UPTIME MARGINS HASS_STATE".split())
+_STATUS = re.compile(r"STATUS\d*$", re.ASCII)
+_WORD = re.compile(r"[A-Z][A-Z_]+\d*", re.ASCII)
 _GATEWAYS = ("ZbReceived", "LwReceived")
 
 _KEYS = {
@@ -26,29 +30,45 @@ _KEYS = {
 }
 # The gauge's other fields are parts of these: Active repeats for a minute, Event is this rain's.
 _RAIN_GAUGE = {"Total": Meaning("rain_total", "mm"), "FlowRate": Meaning("rain_rate", "mm/h")}
+# 85 is what such a probe says before it has measured, -127 when it does not answer.
+_PROBE = Meaning("temperature", "degC", sentinels=(85.0, -127.0))
+# How far is told in the unit of the driver.
+_IN_CENTIMETRES = ("SR04", "DYP", "US")
+_IN_MILLIMETRES = ("VL53L", "HRXL", "TOF10120", "VL6180")
 _TEMPERATURE_UNITS = {"C": "degC", "F": "degF", "K": "K"}
 
 
 def claims(envelope: Envelope, memory: Memory) -> bool:
     """Is the topic `tele|stat/{topic}/{ending}`, or the same with the prefix second to last?"""
     levels = envelope.levels
-    if len(levels) < 3 or levels[-1] not in _ENDINGS:
+    if levels[:2] == ["tasmota", "discovery"]:
+        return True
+    if len(levels) < 3:
         return False
-    return levels[0] in _PREFIXES or levels[-2] in _PREFIXES
+    if levels[0] in _PREFIXES:
+        return bool(_WORD.fullmatch(levels[-1])) or levels[0] == "cmnd"
+    return levels[-2] in _PREFIXES and bool(_ENDINGS & {levels[-1]} or _STATUS.match(levels[-1]))
 
 
 def read(envelope: Envelope, memory: Memory) -> Decoded:
     """Return what a SENSOR message says; LWT tells that a device is gone. Raises Unreadable."""
     levels = envelope.levels
-    names = levels[1:-1] if levels[0] in _PREFIXES else levels[:-2]
     sheet = Sheet(envelope.message, NAME)
+    if levels[0] in ("tasmota", "cmnd"):
+        return sheet.summed_up()
+    names = levels[1:-1] if levels[0] in _PREFIXES else levels[:-2]
     device = sheet.heard("/".join(names))
     if levels[-1] == "LWT" and envelope.payload.strip().lower() == b"offline":
         sheet.ignored_because = "node-offline"
         return sheet.summed_up(gone=(device,))
-    if levels[-1] not in ("SENSOR", "RESULT"):
+    if levels[-1] not in ("SENSOR", "RESULT") and not _STATUS.match(levels[-1]):
         return sheet.summed_up()
     document = envelope.object
+    if _STATUS.match(levels[-1]):  # an answer; STATUS8 and STATUS10 carry what SENSOR does
+        sensors = document.get("StatusSNS")
+        if not isinstance(sensors, dict):
+            return sheet.summed_up()
+        document = sensors
     if levels[-1] == "RESULT" and not document.keys() & set(_GATEWAYS):
         return sheet.summed_up()
     when = _when(sheet, document)
@@ -91,7 +111,15 @@ def _take_driver(
     probe = fields.get("Id")
     if isinstance(probe, str) and probe:
         driver = f"{driver.partition('-')[0]}-{probe}"
-    keys = _RAIN_GAUGE if driver.startswith("RG-15") else _KEYS
+    keys = _KEYS
+    if driver.startswith("RG-15"):
+        keys = _RAIN_GAUGE
+    elif driver.startswith("DS18"):
+        keys = {**_KEYS, "Temperature": _PROBE}
+    elif driver.startswith(_IN_MILLIMETRES):
+        keys = {**_KEYS, "Distance": Meaning("distance", "mm")}
+    elif not driver.startswith(_IN_CENTIMETRES):
+        keys = {**_KEYS, "Distance": UNTOLD}
     _take_fields(sheet, device, plain_id(driver) + "/", document, fields, when, keys)
 
 

@@ -22,6 +22,9 @@ _KEYS = {
     "moisture": Meaning("moisture_rel", "%"),
     "pressure": Meaning("pressure", "hPa"),
     "battery": Meaning("battery_level", "%"),
+    "angle_x": Meaning("tilt_x", "deg"),
+    "angle_y": Meaning("tilt_y", "deg"),
+    "angle_z": Meaning("tilt_z", "deg"),
 }
 _SEVERAL = re.compile(r"(.+)_(l?\d{1,2}|probe|external|internal|left|right|in|out)")
 _EVENTS = ("availability", "set", "get", "action")
