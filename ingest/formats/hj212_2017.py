@@ -19,6 +19,7 @@ _CODES = {
     "a01006": Meaning("pressure", "kPa"),
 }
 _VALUES = {"2011": "Rtd", "2051": "Avg", "2061": "Avg"}  # real time, minutes, hours
+_SUM = "Cou"  # of minutes or an hour; rain has no average
 LARGEST_BYTES = 64 * 1024  # a bridge passes on a few frames of at most 10 kB each
 BEIJING = "Asia/Shanghai"
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
@@ -71,7 +72,8 @@ def _take(sheet: Sheet, memory: Memory, segment: str) -> None:
     if not about.get("MN"):
         raise Unreadable("missing-device")
     device = sheet.heard(about["MN"])
-    kind = _VALUES.get(about.get("CN", ""))
+    command = about.get("CN", "")
+    kind = _VALUES.get(command)
     if kind is None:
         return
     groups = tail.removesuffix("&&").split(";")
@@ -83,14 +85,20 @@ def _take(sheet: Sheet, memory: Memory, segment: str) -> None:
     codes = {**_CODES, **(profile.fields if profile else {})}
     for name, raw in fields.items():
         code, _, value = name.partition("-")
-        if value == kind and code in codes:
-            _measure(sheet, device, code, raw, fields.get(f"{code}-Flag"), when, codes[code])
+        meaning = codes.get(code)
+        if meaning is None:
+            continue
+        rain = meaning.quantity == "rain_increment" and kind != "Rtd"
+        if value == (_SUM if rain else kind):
+            # Averages and sums are series of their own beside the values of the moment.
+            channel = code if kind == "Rtd" else f"{command}/{code}"
+            _measure(sheet, device, channel, raw, fields.get(f"{code}-Flag"), when, meaning)
 
 
 def _measure(
-    sheet: Sheet, device: str, code: str, raw: str, flag: str | None, when: When, meaning: Meaning
+    sheet: Sheet, device: str, name: str, raw: str, flag: str | None, when: When, meaning: Meaning
 ) -> None:
-    channel = plain_id(code)
+    channel = plain_id(name)
     if flag is not None and flag.strip().upper() != "N":
         sheet.refuse(device, channel, "bad-flag", raw, when, meaning)  # fault, maintenance, …
         return

@@ -12,13 +12,16 @@ NAME = "sl651_2014"
 
 # SL 651-2014 table C.1, the elements of rain gauges and of the station's supply.
 _ELEMENTS = {
+    0x02: Meaning("temperature", "degC"),
+    0x18: Meaning("humidity", "%RH"),
     0x20: Meaning("rain_increment", "mm"),
     0x26: Meaning("rain_total", "mm"),
     0x38: Meaning("battery_voltage", "V"),
+    **{code: Meaning("moisture_rel", "%") for code in range(0x10, 0x18)},  # soil, 10 to 100 cm
 }
 _STATION, _OBSERVED_AT, _RAIN_OF_HOUR = 0xF1, 0xF0, 0xF4
-_REPORTS = frozenset({0x30, 0x31, 0x32, 0x33, 0x34, 0x37})
-_TEST = 0x30
+_REPORTS = frozenset({0x30, 0x32, 0x33, 0x34, 0x37})
+_TEST, _SERIES = 0x30, 0x31
 _HEAD, _STX = 14, 0x02
 _FIVE_MINUTES_MS = 300_000
 
@@ -34,6 +37,8 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     function, body = _checked(frame)
     sheet = Sheet(envelope.message, NAME)
     device = sheet.heard(frame[3:8].hex())
+    if function == _SERIES:  # many values after one identifier: kept until it can be read
+        raise Unreadable("unknown-format")
     if function not in _REPORTS:
         return sheet.summed_up()
     when = sheet.received

@@ -51,7 +51,7 @@ def test_hj212_gives_means_of_an_hour_and_several_frames_at_once():
     hour = hj212("DataTime=20260211140000;a01001-Min=5,a01001-Avg=6,a01001-Max=7", cn=2061)
 
     assert told(read(hour + hj212("DataTime=20260211141900;a01001-Rtd=8"), DTU)) == [
-        "2019/a01001 temperature 6 degC 2026-02-11T06:00:00Z",
+        "2019/2061/a01001 temperature 6 degC 2026-02-11T06:00:00Z",
         "2019/a01001 temperature 8 degC 2026-02-11T06:19:00Z",
     ]
 
