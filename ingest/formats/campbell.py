@@ -28,16 +28,26 @@ def claims(envelope: Envelope, memory: Memory) -> bool:
     """Is the topic `…/data/{model}/{serial}/{table}/gj|cj`, or the document a logger's table?"""
     if envelope.levels[-1] in ("gj", "cj") and "data" in envelope.levels:
         return True
+    if _is_about_the_logger(envelope):
+        return True
     if b'"observationNames"' not in envelope.payload and b'"station_name"' not in envelope.payload:
         return False
     document = envelope.document_or_none
     return isinstance(document, dict) and ("properties" in document or "head" in document)
 
 
+def _is_about_the_logger(envelope: Envelope) -> bool:
+    """Is it on a logger's own topics, but no data: its state, its status, a file transfer?"""
+    levels = envelope.levels
+    return levels[0] == "cs" and len(levels) > 3 and levels[1][:1] == "v" and levels[2] != "data"
+
+
 def read(envelope: Envelope, memory: Memory) -> Decoded:
     """Return what the rows of a table say. Raises Unreadable."""
-    document = envelope.object
     sheet = Sheet(envelope.message, NAME)
+    if _is_about_the_logger(envelope):
+        return sheet.summed_up()
+    document = envelope.object
     if isinstance(document.get("properties"), dict):
         _take_geojson(sheet, memory, envelope, document["properties"])
     elif isinstance(document.get("head"), dict):

@@ -21,10 +21,24 @@ _KEYS = {
     "rainratein": Meaning("rain_rate", "in/h"),
     "rrain_piezo": Meaning("rain_rate", "in/h"),
     "totalrainin": _INCHES,
+    "train_piezo": _INCHES,
     "baromabsin": Meaning("pressure", "inHg"),
+    # What converters to metric units make of them.
+    "tempc": Meaning("temperature", "degC"),
+    "tempinc": Meaning("temperature", "degC"),
+    "rainratemm": Meaning("rain_rate", "mm/h"),
+    "totalrainmm": Meaning("rain_total", "mm"),
+    "baromabshpa": Meaning("pressure", "hPa"),
+}
+# Where a station keeps no running sum, that of the year stands for it: it falls once, at new year.
+_INSTEAD = {
+    "yearlyrainin": ("totalrainin", _INCHES),
+    "yrain_piezo": ("train_piezo", _INCHES),
+    "yearlyrainmm": ("totalrainmm", Meaning("rain_total", "mm")),
 }
 _SEVERAL = (
     (re.compile(r"temp\d{1,2}f|tf_ch\d{1,2}"), _FAHRENHEIT),
+    (re.compile(r"temp\d{1,2}c"), Meaning("temperature", "degC")),
     (re.compile(r"humidity\d{1,2}"), Meaning("humidity", "%RH")),
     (re.compile(r"soilmoisture\d{1,2}"), Meaning("moisture_rel", "%")),
     (re.compile(r"soilbatt\d{1,2}|tf_batt\d{1,2}"), Meaning("battery_voltage", "V")),
@@ -47,15 +61,17 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     sheet = Sheet(envelope.message, NAME)
     device = sheet.heard(envelope.levels[-1])
     when = _when(sheet, document.get("dateutc"))
-    yearly = "yearlyrainin" in document and "totalrainin" not in document
     for key, raw in document.items():
-        meaning = _INCHES if yearly and key == "yearlyrainin" else _meaning(key)
+        meaning = _meaning(key, document)
         if meaning is not None and raw is not None:
             sheet.add(device, key, raw, when, meaning)
     return sheet.summed_up()
 
 
-def _meaning(key: str) -> Meaning | None:
+def _meaning(key: str, document: dict[str, Json]) -> Meaning | None:
+    if key in _INSTEAD:
+        running, meaning = _INSTEAD[key]
+        return None if running in document else meaning
     if key in _KEYS:
         return _KEYS[key]
     return next((meaning for pattern, meaning in _SEVERAL if pattern.fullmatch(key)), None)
@@ -64,4 +80,6 @@ def _meaning(key: str) -> Meaning | None:
 def _when(sheet: Sheet, raw: Json) -> When:
     if raw is None or raw == "now":
         return sheet.received
+    if isinstance(raw, str):
+        raw = raw.replace("+", " ", 1) if raw[10:11] == "+" else raw  # as in the form it came in
     return sheet.when(times.from_iso(raw, "UTC", sheet.message.received_ms))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ingest.formats import strict_json, times
+from ingest.formats.about import is_about_the_device
 from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.key_units import unit_in
@@ -87,6 +88,6 @@ def _numbers(text: str) -> Iterator[tuple[str, str]]:
 def _meaning(measurement: str, key: str, profile: Profile | None) -> Meaning | None:
     if profile is not None and key in profile.fields:
         return profile.fields[key]
-    if profile is not None and key in profile.ignore:
+    if (profile is not None and key in profile.ignore) or is_about_the_device(key):
         return None
     return Meaning(unit=unit_in(f"{measurement}_{key}"))

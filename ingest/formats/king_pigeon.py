@@ -3,6 +3,7 @@
 import re
 
 from ingest.formats import times
+from ingest.formats.about import is_about_the_device
 from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
@@ -55,7 +56,7 @@ def _take(
         return
     match = _FLAG.fullmatch(flag)
     stem = match[1] if match else flag
-    if stem in ignored or flag in ignored:
+    if stem in ignored or flag in ignored or (stem not in fields and is_about_the_device(stem)):
         return
     told = fields.get(flag) or fields.get(stem)
     raw = row.get("value", row.get("switch"))

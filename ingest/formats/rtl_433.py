@@ -22,6 +22,7 @@ _KEYS = {
     "rain_in": Meaning("rain_total", "in"),
     "rain_rate_mm_h": Meaning("rain_rate", "mm/h"),
     "rain_rate_in_h": Meaning("rain_rate", "in/h"),
+    "soil_temperature_C": Meaning("temperature", "degC"),
     "pressure_hPa": Meaning("pressure", "hPa"),
     "pressure_kPa": Meaning("pressure", "kPa"),
     "battery_mV": Meaning("battery_voltage", "mV"),
@@ -51,6 +52,8 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
 
 
 def _take_event(sheet: Sheet, document: dict[str, Json]) -> None:
+    if "model" not in document or document.get("type") == "TPMS":
+        return  # the receiver's own state; a tyre that drove past
     device = sheet.heard(_device(document))
     when = _when(sheet, document.get("time"))
     for key, raw in document.items():

@@ -9,5 +9,6 @@ MEASUREMENTS = {
     "4102": Meaning("temperature", "degC"),  # soil
     "4103": Meaning("moisture_rel", "%"),
     "4110": Meaning("moisture_vwc", "%vol"),
+    "4112": Meaning("temperature", "degC"),  # soil, beside 4110
     "4113": Meaning("rain_rate", "mm/h"),
 }

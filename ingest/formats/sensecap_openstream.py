@@ -13,13 +13,18 @@ NAME = "sensecap_openstream"
 
 def claims(envelope: Envelope, memory: Memory) -> bool:
     """Is the topic `/device_sensor_data/{org}/{EUI}/{channel}/{reserved}/{id}`?"""
+    levels = envelope.levels
+    if len(levels) > 3 and levels[0] == "" and levels[1].startswith("device_status"):
+        return True
     return len(envelope.levels) == 7 and envelope.levels[:2] == ["", "device_sensor_data"]
 
 
 def read(envelope: Envelope, memory: Memory) -> Decoded:
     """Return the one value. Raises Unreadable."""
-    document = envelope.object
     sheet = Sheet(envelope.message, NAME)
+    if envelope.levels[1] != "device_sensor_data":
+        return sheet.summed_up()
+    document = envelope.object
     _, _, _, eui, channel, _, measurement = envelope.levels
     device = sheet.heard(eui)
     meaning = MEASUREMENTS.get(measurement)

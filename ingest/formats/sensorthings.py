@@ -3,7 +3,7 @@
 import re
 
 from ingest.formats import times
-from ingest.formats.decoded import Decoded
+from ingest.formats.decoded import Decoded, Unreadable
 from ingest.formats.envelope import Envelope
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import plain_id
@@ -13,14 +13,21 @@ from models.reasons import Json
 NAME = "sensorthings"
 
 _TOPIC = re.compile(
-    r"(?:.*/)?v1\.[01]/(Multi)?Datastreams\(([^()/]{1,80})\)(/Observations)?(?:\?.*)?"
+    r"(?:.*/)?v1\.[01]/(?:[A-Z]\w+\([^()/]{1,80}\)/)*(Multi)?Datastreams\(([^()/]{1,80})\)(/Observations)?(?:\?.*)?"
 )
-_ALL = re.compile(r"(?:.*/)?v1\.[01]/(Multi)?(Datastreams|Observations)(?:\?.*)?")
+_ALL = re.compile(
+    r"(?:.*/)?v1\.[01]/(?:\S+/)?(Multi)?(Datastreams|Observations)(?:\([^()/]{1,80}\))?(?:\?.*)?"
+)
+_OTHERS = re.compile(
+    r"(?:.*/)?v1\.[01]/(?:\S+/)?(Things|Sensors|Locations|HistoricalLocations|ObservedProperties"
+    r"|FeaturesOfInterest)(?:\([^()/]{1,80}\))?(?:\?.*)?"
+)
+_LINK = re.compile(r"(?:Multi)?Datastreams\(([^()/]{1,80})\)")
 
 
 def claims(envelope: Envelope, memory: Memory) -> bool:
     """Is the topic a Datastream's, or that of all Datastreams or Observations, in version 1?"""
-    return bool(_TOPIC.fullmatch(envelope.topic) or _ALL.fullmatch(envelope.topic))
+    return any(pattern.fullmatch(envelope.topic) for pattern in (_TOPIC, _ALL, _OTHERS))
 
 
 def read(envelope: Envelope, memory: Memory) -> Decoded:
@@ -28,18 +35,29 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     document = envelope.object
     sheet = Sheet(envelope.message, NAME)
     found = _TOPIC.fullmatch(envelope.topic)
+    if not found and _OTHERS.fullmatch(envelope.topic):
+        return sheet.summed_up()
     if "result" not in document:
         number = found[2] if found else document.get("@iot.id")
         return _learnt(sheet, plain_id(number), document)
     stream = document.get("Datastream") or document.get("MultiDatastream")
     stream = stream if isinstance(stream, dict) else {}
-    number = plain_id(found[2].strip("'") if found else stream.get("@iot.id"))
+    number = plain_id(found[2].strip("'") if found else _stream_of(document, stream))
     device = sheet.heard(f"Datastream {number}")
     known = {**(memory.recall(f"sensorthings/{number}") or {}), **_described(stream)}
     profile = memory.profiles.for_device(NAME, "", device)
     told = profile.fields.get("result") if profile else None
     _take(sheet, device, document["result"], _when(sheet, document), known, told)
     return sheet.summed_up()
+
+
+def _stream_of(document: dict[str, Json], stream: dict[str, Json]) -> Json:
+    """Return the Datastream's id where the topic does not tell it. Raises Unreadable."""
+    number = stream.get("@iot.id")
+    link = _LINK.search(str(document.get("Datastream@iot.navigationLink", "")))
+    if number is None and link is None:
+        raise Unreadable("missing-device")
+    return number if link is None else link[1].strip("'")
 
 
 def _learnt(sheet: Sheet, number: str, document: dict[str, Json]) -> Decoded:

@@ -1,6 +1,7 @@
 """Reads FIWARE's Ultralight 2.0: `key|value` pairs as text, whose meaning is told on site."""
 
 from ingest.formats import strict_json, times
+from ingest.formats.about import is_about_the_device
 from ingest.formats.decoded import Decoded, Unreadable, Unusable
 from ingest.formats.envelope import Envelope
 from ingest.formats.key_units import unit_in
@@ -49,7 +50,8 @@ def _take_group(sheet: Sheet, memory: Memory, device: str, parts: list[str]) -> 
             message = sheet.message
             when = sheet.when(times.from_iso(parts[0], message.timezone, message.received_ms))
         except Unusable as refusal:
-            sheet.fault(parts[0][:40], refusal.code if len(parts) > 1 else "malformed-line")
+            is_time = len(parts) > 1 and parts[0][:4].isdecimal()
+            sheet.fault(parts[0][:40], refusal.code if is_time else "malformed-line")
             return
         parts = parts[1:]
     for key, raw in zip(parts[::2], parts[1::2], strict=True):
@@ -59,7 +61,7 @@ def _take_group(sheet: Sheet, memory: Memory, device: str, parts: list[str]) -> 
 def _take(sheet: Sheet, memory: Memory, device: str, key: str, raw: str, when: When) -> None:
     profile = memory.profiles.for_device(NAME, "", device, [key])
     told = profile.fields.get(key) if profile else None
-    if told is None and not _is_a_number(raw):
+    if told is None and (not _is_a_number(raw) or is_about_the_device(key)):
         return
     try:
         channel = plain_id(key)

@@ -14,26 +14,29 @@ _KEYS = {
     "temp": Meaning("temperature", "degC"),
     "bat": Meaning("battery_level", "%"),
 }
-_PROBE = Meaning("temperature", "degC")
+# 85 is what a probe says before it has measured, -127 when it does not answer.
+_PROBE = Meaning("temperature", "degC", sentinels=(85.0, -127.0))
 
 
 def claims(envelope: Envelope, memory: Memory) -> bool:
-    """Has it a `Message` with an IMEI and a `Telemetry`?"""
+    """Has it a `Message`, and an IMEI?"""
     if b'"IMEI"' not in envelope.payload:
         return False
     document = envelope.document_or_none
-    return isinstance(document, dict) and {"Message", "Telemetry"} <= document.keys()
+    return isinstance(document, dict) and isinstance(document.get("Message"), dict)
 
 
 def read(envelope: Envelope, memory: Memory) -> Decoded:
     """Return what a logger says. Raises Unreadable."""
     document = envelope.object
-    about, telemetry = document["Message"], document["Telemetry"]
-    if not isinstance(about, dict) or not isinstance(telemetry, dict):
-        raise Unreadable("wrong-type")
+    about, telemetry = document["Message"], document.get("Telemetry")
     sheet = Sheet(envelope.message, NAME)
     device = sheet.heard(about.get("IMEI"))
     envelope.counts = counted(device, about.get("num"))
+    if telemetry is None:  # settings, events
+        return sheet.summed_up(counts=envelope.counts)
+    if not isinstance(telemetry, dict):
+        raise Unreadable("wrong-type")
     raw_time: Json = telemetry.get("UTC", about.get("UTC"))
     when = sheet.received if raw_time is None else sheet.when(times.from_epoch(raw_time, "s"))
     envelope.counted_at(when.at_ms, when.source)

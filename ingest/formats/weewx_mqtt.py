@@ -24,7 +24,9 @@ _TYPES = (
 _SUFFIXES = {
     "C": "degC", "F": "degF", "mm": "mm", "cm": "cm", "in": "in", "inch": "in",
     "mm_per_hour": "mm/h", "cm_per_hour": "cm/h", "inch_per_hour": "in/h", "in_per_hour": "in/h",
-    "mbar": "mbar", "hPa": "hPa", "inHg": "inHg", "cb": "cb", "volt": "V",
+    "mbar": "mbar", "hPa": "hPa", "inHg": "inHg", "kPa": "kPa", "mmHg": "mmHg", "cb": "cb",
+    "centibar": "cb", "volt": "V",
+    "percent": "%",
 }  # fmt: skip
 # The three unit systems of weewx (usUnits): what a key without suffix is measured in.
 _SYSTEMS = {

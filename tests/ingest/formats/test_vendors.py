@@ -162,7 +162,7 @@ def test_vega_tells_when_it_measured_not_when_it_sent():
          "quarantine bad-time"),
         ({"sensorDatas": [{"flag": 5}]}, "k", "quarantine wrong-type"),
         ({"Message": {"IMEI": None}, "Telemetry": {}}, "v", "quarantine bad-device-id"),
-        ("t|1|2", "/ul/k/d/attrs", "quarantine bad-time"),
+        ("t|1|2", "/ul/k/d/attrs", "quarantine malformed-line"),
         ("ok", "/ul/k/d/cmdexe", "ignore no-measurement"),
     ],
 )  # fmt: skip
