@@ -30,13 +30,13 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     session = document.get("devAddr", "")
     first = 1 if session else None
     envelope.counts = counted(device, document.get("fCnt", 0), session, first=first)
-    when = _when(sheet, document)
-    envelope.counted_at(when.at_ms, when.source)
     fields = document.get("object")
     if not fields:
         if document.get("data"):
             raise Unreadable("no-decoded-payload")
-        return sheet.summed_up()
+        return sheet.summed_up(counts=envelope.counts)
+    when = _when(sheet, document)
+    envelope.counted_at(when.at_ms, when.source)
     model = str(document.get("deviceName", ""))
     profile = memory.profiles.for_device(NAME, "milesight", model, keys_of(fields))
     take_object(sheet, device, fields, when, profile)

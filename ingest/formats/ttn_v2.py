@@ -32,13 +32,13 @@ def read(envelope: Envelope, memory: Memory) -> Decoded:
     if document.get("dev_id", device) != device:
         raise Unreadable("device-mismatch")
     envelope.counts = counted(device, document.get("counter", 0))
-    when = _when(sheet, document)
-    envelope.counted_at(when.at_ms, when.source)
     fields = document.get("payload_fields")
     if not fields:
         if document.get("payload_raw"):
             raise Unreadable("no-decoded-payload")
-        return sheet.summed_up()
+        return sheet.summed_up(counts=envelope.counts)
+    when = _when(sheet, document)
+    envelope.counted_at(when.at_ms, when.source)
     profile = memory.profiles.for_device(NAME, "", "", keys_of(fields))
     take_object(sheet, device, fields, when, profile)
     return sheet.summed_up(counts=envelope.counts)
