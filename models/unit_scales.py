@@ -16,6 +16,7 @@ _RAIN_RATE_MM_H = {
     "mm/h": 1.0, "mm/hr": 1.0, "mmph": 1.0, "mm/min": 60.0, "mm/s": 3600.0, "mm/d": 1 / 24,
     "mm/day": 1 / 24, "cm/h": 10.0, "cm/hr": 10.0, "m/s": 3.6e6, "in/h": 25.4, "in/hr": 25.4,
     "inph": 25.4, "in/min": 1524.0, "l/m2/h": 1.0, "mm*h-1": 1.0, "mmh-1": 1.0,
+    "mm/hour": 1.0, "in/hour": 25.4, "inch/hour": 25.4,
 }  # fmt: skip
 _ANGLE_DEG = {
     "deg": 1.0, "°": 1.0, "degree": 1.0, "degrees": 1.0, "度": 1.0, "rad": 180 / math.pi,
@@ -44,9 +45,10 @@ _SPEED_M_S = {
     "m*s-1": 1.0, "ms-1": 1.0,
     "meters/second": 1.0, "meter/second": 1.0, "km*h-1": 1 / 3.6,
 }  # fmt: skip
-_VOLTAGE_V = {"v": 1.0, "mv": 1e-3, "uv": 1e-6, "kv": 1e3, "volt": 1.0, "volts": 1.0}
+_VOLTAGE_V = {"v": 1.0, "mv": 1e-3, "uv": 1e-6, "kv": 1e3, "volt": 1.0, "volts": 1.0, "vdc": 1.0}
 _STRAIN = {
     "um/m": 1.0, "um*m-1": 1.0, "umm-1": 1.0, "ue": 1.0, "ustrain": 1.0, "microstrain": 1.0,
+    "microstrains": 1.0, "uε": 1.0,
     "mm/m": 1e3, "m/m": 1e6, "strain": 1e6, "/": 1e6, "1": 1e6, "%": 1e4, "ppm": 1.0,
 }  # fmt: skip
 # Kelvin and Fahrenheit need an offset as well as a factor.
@@ -55,7 +57,10 @@ _TEMPERATURE_C: dict[str, Scale] = {
     "°c": (1.0, 0.0), "摄氏度": (1.0, 0.0), "mcel": (1e-3, 0.0), "k": (1.0, -273.15),
     "kelvin": (1.0, -273.15), "degk": (1.0, -273.15), "degf": (5 / 9, -160 / 9),
     "far": (5 / 9, -160 / 9), "fahrenheit": (5 / 9, -160 / 9), "f": (5 / 9, -160 / 9),
-    "°f": (5 / 9, -160 / 9),
+    "°f": (5 / 9, -160 / 9), "degreec": (1.0, 0.0), "degreesc": (1.0, 0.0),
+    "degcelsius": (1.0, 0.0), "degreecelsius": (1.0, 0.0), "degreescelsius": (1.0, 0.0),
+    "degreef": (5 / 9, -160 / 9), "degreesf": (5 / 9, -160 / 9),
+    "degreesfahrenheit": (5 / 9, -160 / 9),
 }  # fmt: skip
 
 
@@ -63,7 +68,7 @@ def _scaled(table: dict[str, float], per: float = 1.0) -> dict[str, Scale]:
     return {unit: (factor / per, 0.0) for unit, factor in table.items()}
 
 
-_HUMIDITY = {**_SHARE_PERCENT, "%rh": 1.0, "rh": 1.0, "rh%": 1.0, "%r.h.": 1.0}
+_HUMIDITY = {**_SHARE_PERCENT, "%rh": 1.0, "rh": 1.0, "rh%": 1.0, "%r.h.": 1.0, "percentrh": 1.0}
 _BATTERY = {**_SHARE_PERCENT, "%el": 1.0}
 _TILT = {
     **_scaled(_ANGLE_DEG),
@@ -98,7 +103,8 @@ INTO_QUANTITY = {
 MULTIPLE = re.compile(r"^(?:tips?|counts?|pulses?)?(\d+(?:\.\d+)?|\.\d+)\*?([^\d.*].*)$")
 _SPELLINGS = str.maketrans(
     {
-        "µ": "u", "μ": "u", "℃": "°c", "℉": "°f", "⋅": "*", "·": "*", "×": "*", "³": "3",
+        "µ": "u", "μ": "u", "º": "°", "˚": "°", "℃": "°c", "℉": "°f", "⋅": "*",
+        "·": "*", "×": "*", "³": "3",
         "²": "2", "⁻": "-", "¹": "1", "−": "-", "％": "%", "／": "/", "″": '"', "′": "'",
         " ": None, "\N{NO-BREAK SPACE}": None, "_": None, "^": None,
     }

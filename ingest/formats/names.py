@@ -50,6 +50,9 @@ _RULES: tuple[tuple[str, str], ...] = (
 )
 _COMPILED = tuple((re.compile(words), quantity) for words, quantity in _RULES)
 
+# A rain in degrees is some mistake of its sender, and no temperature.
+_OF_OTHERS = re.compile(r"rain|precip|pluvio|雨|humid|湿度|baro|气压|strain|应变")
+
 _BY_UNIT_ALONE = ("temperature", "humidity", "moisture_vwc", "battery_level")
 """Quantities that own their units: degC says temperature, whatever the channel is called."""
 
@@ -66,7 +69,7 @@ def quantity_of(name: str, unit: str | None) -> str | None:
     named = _named(words, unit, possible)
     if named is not None:
         return named or None
-    if len(possible) == 1 and possible[0] in _BY_UNIT_ALONE:
+    if len(possible) == 1 and possible[0] in _BY_UNIT_ALONE and not _OF_OTHERS.search(words):
         return possible[0]
     return None
 

@@ -20,6 +20,8 @@ from ingest.formats.names import quantity_of
         ("BatV", "V", "battery_voltage"),
         ("atmospheric_pressure", "kPa", "pressure"),
         ("雨量", "mm", "rain_increment"),
+        ("wall", "ºC", "temperature"),
+        ("strain", "με", "strain"),
     ],
 )
 def test_a_name_and_its_unit_tell_a_quantity(name: str, unit: str, quantity: str):
@@ -45,6 +47,7 @@ def test_a_name_and_its_unit_tell_a_quantity(name: str, unit: str, quantity: str
         ("dew_point", "degC"),
         ("wet_bulb", "degC"),
         ("bathroom_level", "%"),
+        ("precipitation", "°C"),
         ("gps_accuracy", "%"),
         ("temperature_calibration", "degC"),
     ],
