@@ -32,9 +32,8 @@ _KEYS = {
 _RAIN_GAUGE = {"Total": Meaning("rain_total", "mm"), "FlowRate": Meaning("rain_rate", "mm/h")}
 # 85 is what such a probe says before it has measured, -127 when it does not answer.
 _PROBE = Meaning("temperature", "degC", sentinels=(85.0, -127.0))
-# How far is told in the unit of the driver.
-_IN_CENTIMETRES = ("SR04", "DYP", "US")
-_IN_MILLIMETRES = ("VL53L", "HRXL", "TOF10120", "VL6180")
+# Other drivers tell how far in millimetres or, since some version, in centimetres.
+_IN_CENTIMETRES = "SR04"
 _TEMPERATURE_UNITS = {"C": "degC", "F": "degF", "K": "K"}
 
 
@@ -116,8 +115,6 @@ def _take_driver(
         keys = _RAIN_GAUGE
     elif driver.startswith("DS18"):
         keys = {**_KEYS, "Temperature": _PROBE}
-    elif driver.startswith(_IN_MILLIMETRES):
-        keys = {**_KEYS, "Distance": Meaning("distance", "mm")}
     elif not driver.startswith(_IN_CENTIMETRES):
         keys = {**_KEYS, "Distance": UNTOLD}
     _take_fields(sheet, device, plain_id(driver) + "/", document, fields, when, keys)

@@ -103,9 +103,9 @@ WEATHER_STATION = units(
             id="zigbee-rain-in-millivolts",
         ),
         pytest.param(
-            {"VL53L0X": {"Distance": 263}, "SR04": {"Distance": 16.5}, "LOX": {"Distance": 3},
+            {"VL53L0X": {"Distance": 263}, "SR04": {"Distance": 16.5},
              "DS18B20-1": {"Id": "0113", "Temperature": 21.5}}, TASMOTA,
-            {"VL53L0X/Distance": "distance 263 mm", "SR04/Distance": "distance 165 mm",
+            {"SR04/Distance": "distance 165 mm",
              "DS18B20-0113/Temperature": "temperature 21.5 degC"},
             id="tasmota-distances",
         ),
@@ -172,6 +172,7 @@ def test_other_devices_say(payload: Any, topic: str, expected: dict[str, str]):
     [
         (of("netvox", "r718ab", {"Device": "R718AB", "SWver": 10, "Datecode": "20201208"}), TTS),
         (uplink({"SENSOR_MODEL": "LHT65N", "FIRMWARE_VERSION": "1.3", "SUB_BAND": 255}), TTS),
+        (uplink({"MinTime": 600, "MaxTime": 600, "BatteryChange": 0.1, "Cmd": "Rsp"}), TTS),
         (uplink({"type": "0x30 Keep alive", "status": {"frameCounter": 1}}), TTS),
         (uplink({"ipso_version": "v0.1", "sn": "6136", "report_interval": 600}), TTS),
         ({"state": "online"}, "cs/v1/state/cr300/77"),
