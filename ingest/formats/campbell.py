@@ -67,7 +67,7 @@ def _take_geojson(
     levels = envelope.levels
     table = levels[-2] if levels[-1] == "gj" and len(levels) > 1 else ""
     profile = memory.profiles.for_device(NAME, "", device)
-    columns = list(_columns(table, [(name, None) for name in names], profile))
+    columns = list(_columns(table, [(name, None, None) for name in names], profile))
     for written, values in rows.items():
         _take_row(sheet, device, columns, written, values)
 
@@ -82,8 +82,10 @@ def _take_csijson(sheet: Sheet, memory: Memory, document: dict[str, Json]) -> No
     device = sheet.heard(_logger(environment))
     table = str(environment.get("table_name", ""))
     profile = memory.profiles.for_device(NAME, "", device)
-    named = [(f.get("name"), f.get("units")) if isinstance(f, dict) else (None, None)
-             for f in fields]  # fmt: skip
+    named = [
+        (f.get("name"), f.get("units"), f.get("process")) if isinstance(f, dict) else _NOBODY
+        for f in fields
+    ]
     columns = list(_columns(table, named, profile))
     for row in rows:
         _take_row(sheet, device, columns, row.get("time"), row.get("vals"))
@@ -95,23 +97,26 @@ def _logger(environment: dict[str, Json]) -> Json:
     return f"{model}_{serial}" if model and serial else environment.get("station_name")
 
 
+_NOBODY = (None, None, None)
 Column = tuple[str, str, Meaning] | None
 
 
 def _columns(
-    table: str, named: list[tuple[Json, Json]], profile: Profile | None
+    table: str, named: list[tuple[Json, Json, Json]], profile: Profile | None
 ) -> Iterator[Column]:
     """Yield the channel, the name for its quantity, and the meaning of each column; None: none."""
-    present = {name for name, _unit in named if isinstance(name, str)}
-    for name, unit in named:
+    present = {name for name, _unit, _process in named if isinstance(name, str)}
+    for name, unit, told in named:
         try:
             channel = plain_id(f"{table}/{name}" if table else name)
         except Unusable:
             yield None
             continue
         match = _PROCESS.fullmatch(str(name))
-        stem, process = (match[1], match[2].lower()) if match else (str(name), "")
-        if process in _NOT_A_READING or (process == "avg" and stem in present):
+        # The name says it by its ending, else the head of a CSIJSON table does.
+        stem, process = (match[1], match[2]) if match else (str(name), str(told or ""))
+        process = process.lower()
+        if process in _NOT_A_READING or (match and process == "avg" and stem in present):
             yield None
             continue
         yield channel, stem, _meaning(stem, process, unit, profile)

@@ -8,6 +8,7 @@ from tests.ingest.formats.making import read, told, why
 
 GJ = "cs/v1/data/cr6/9/Wall/gj"
 CJ = "cs/v1/data/cr6/9/Wall/cj"
+AT = "2026-02-11T06:10:00Z"
 
 
 def geojson(names: list, rows: dict, logger: Any = "CR6_9") -> dict:
@@ -34,6 +35,17 @@ def test_values_stand_in_the_order_of_the_names():
         "CR6_9/Wall/Rain_mm_Tot rain_increment 0.2 mm 2026-02-11T06:10:00Z",
         "CR6_9/Wall/AirT None 5.5 None 2026-02-11T06:10:00Z",
         "CR6_9/Wall/BattV battery_voltage 12.6 V 2026-02-11T06:10:00Z",
+    ]
+
+
+def test_the_head_tells_what_a_table_keeps_where_the_names_do_not():
+    payload = csijson([("Disp", "mm"), ("Crack", "mm"), ("Rain", "mm")], (AT, [0.1, 0.9, 0.2]))
+    for field, process in zip(payload["head"]["fields"], ("Avg", "Max", "Tot"), strict=True):
+        field["process"] = process
+
+    assert told(read(payload, CJ)) == [
+        "CR6_9/Wall/Disp displacement 0.1 mm 2026-02-11T06:10:00Z",
+        "CR6_9/Wall/Rain rain_increment 0.2 mm 2026-02-11T06:10:00Z",
     ]
 
 
