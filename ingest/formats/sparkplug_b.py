@@ -7,9 +7,10 @@ from google.protobuf.message import DecodeError
 
 from ingest.formats.decoded import Decoded, Unreadable, Unusable, counted
 from ingest.formats.envelope import Envelope
+from ingest.formats.key_units import unit_in
 from ingest.formats.memory import Memory
 from ingest.formats.numbers import number, plain_id
-from ingest.formats.sheet import Meaning, Sheet, When
+from ingest.formats.sheet import MOST_RECORDS, Meaning, Sheet, When
 from ingest.formats.sparkplug_schema import Payload
 from models.reasons import Json
 
@@ -75,6 +76,8 @@ def _parsed(raw: bytes) -> Any:
         payload = Payload.FromString(raw)
     except (DecodeError, UnicodeDecodeError, RecursionError):
         raise Unreadable("malformed-protobuf") from None
+    if len(payload.metrics) > MOST_RECORDS:
+        raise Unreadable("too-many-records", n=len(payload.metrics))
     # Text that is not UTF-8 comes out as bytes, since proto2 doesn't check it.
     if not all(isinstance(text, str) for text in _texts(payload)):
         raise Unreadable("malformed-protobuf")
@@ -173,7 +176,8 @@ def _take(
         return
     # What a birth repeats may be long known: it is kept, and never raises an alert.
     historical = bool(metric.is_historical) or is_birth
-    sheet.add(device, name, raw, when, Meaning(unit=unit), historical=historical)
+    meaning = Meaning(unit=unit or unit_in(name))
+    sheet.add(device, name, raw, when, meaning, historical=historical)
 
 
 def _value(metric: Any, field: str, datatype: int) -> int | float:

@@ -101,6 +101,14 @@ def test_data_without_an_alias_are_told_by_their_name(memory: Memory):
     ]
 
 
+def test_a_unit_in_the_name_counts_where_the_birth_has_none():
+    data = payload({"name": "Wall 7/Crack_mm", "float_value": 0.5})
+
+    assert told(read(data, DEVICE.format("DDATA"))) == [
+        "Heritage/GW/Wall 7/Wall 7/Crack_mm crack_width 0.5 mm 2026-02-11T06:20:00Z"
+    ]
+
+
 def test_the_will_of_a_session_that_was_replaced_is_no_death():
     memory = Memory()
     born = payload({"name": "bdSeq", "datatype": 4, "long_value": 8})
@@ -144,6 +152,10 @@ def test_what_is_not_in_order_is_refused(raw: bytes, kind: str, outcome: str, me
 
 def test_the_state_of_a_host_is_no_reading():
     assert why(read(b"ONLINE", "spBv1.0/STATE/host")) == "ignore no-measurement"
+
+
+def test_a_flood_of_metrics_is_refused():
+    assert why(read(b"\x12\x00" * 20_001, DEVICE.format("DDATA"))) == "quarantine too-many-records"
 
 
 def test_a_name_that_is_markup_is_refused():
