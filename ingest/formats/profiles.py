@@ -1,6 +1,7 @@
 """Reads device profiles: what a device type's fields mean, where its messages don't say so."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -88,10 +89,16 @@ def _best(
     return next(general, None)
 
 
+_BETWEEN = re.compile(r"[\s/,;:()+]+")
+
+
 def _names(profile: Profile, brand: str, model: str) -> bool:
     if brand and profile.brand and not brand.startswith(profile.brand):
         return False
-    return any(model == known or model.startswith(known + " ") for known in profile.models)
+    # Networks let people name a type: "EM300_TH", "Milesight EM300-TH", "EM300-TH north".
+    words = _BETWEEN.split(model.replace("_", "-"))[:2]
+    named = any(model == known or model.startswith(known + " ") for known in profile.models)
+    return named or any(known in words for known in profile.models)
 
 
 def load_profile(document: Json, where: str) -> Profile:

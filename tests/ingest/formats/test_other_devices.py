@@ -91,6 +91,12 @@ WEATHER_STATION = units(
             id="pulses-with-a-tag",
         ),
         pytest.param(
+            v4({"temperature": 3.5},
+               deviceInfo={"devEui": EUI, "deviceProfileName": "Milesight EM300_TH"}), V4,
+            {"temperature": "temperature 3.5 degC"},
+            id="a-model-behind-its-brand",
+        ),
+        pytest.param(
             {"angle": 12, "angle_x": -1, "angle_x_absolute": 91, "angle_z": 88, "strength": 11},
             ZIGBEE,
             {"angle_x": "tilt_x -1 deg", "angle_z": "tilt_z 88 deg"},
