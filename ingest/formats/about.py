@@ -18,7 +18,7 @@ _LAST = frozenset(
     "status state flag flags alarm alert mode version ver interval period type code datecode serial"
     " sn id model band rssi snr threshold config setting settings cmd command index seq uptime"
     " timestamp time date datetime reason error errors valid enable enabled trigger level_status"
-    " change lux illum illuminance swver hwver label unit offset gain".split()
+    " change set lux illum illuminance swver hwver label unit offset gain".split()
 )
 
 
