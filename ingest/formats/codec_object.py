@@ -20,6 +20,9 @@ from models.reasons import Json
 _TIMES = ("time_stamp", "timestamp", "measured_at", "measurement_time", "Data_time", "data_time")
 
 
+_LONGEST_KEPT_MS = 366 * 86_400_000
+
+
 class Leaf(NamedTuple):
     """One field: its path, what stands there, the unit beside it, and when, if it says so."""
 
@@ -72,15 +75,16 @@ def says_units(fields: Json) -> bool:
 def _own_time(sheet: Sheet, fields: Mapping[str, Any], when: When) -> When:
     """Return the time that the device itself noted, where it noted one that can be.
 
-    Many devices send a number there that is no time (seconds since their start, zero without GPS);
-    then the network's holds.
+    Many devices send a number there that is no time (seconds since their start, zero without GPS),
+    or the date of a clock that was never set; then the network's holds.
     """
     for key in _TIMES:
         if fields.get(key):
             try:
-                return _noted(sheet, fields[key])
+                noted = _noted(sheet, fields[key])
             except Unusable:
                 return when
+            return noted if when.at_ms - noted.at_ms < _LONGEST_KEPT_MS else when
     return when
 
 
@@ -127,6 +131,8 @@ def _listed(path: str, raw: list[Json], whole: Collection[str]) -> Iterator[Leaf
             yield from _listed(path, item, whole)
         elif isinstance(item, dict) and "measurementId" in item:
             yield Leaf(f"#{item['measurementId']}", item.get("measurementValue"))
+        elif isinstance(item, dict) and item.get("type") == "upload_battery":  # SenseCAP's
+            yield Leaf("battery", item.get("battery", item.get("Battery(%)")), "%")
         elif isinstance(item, dict) and _time_in(item) is not None:
             yield from _leaves(item, "", _time_in(item), whole)
         elif isinstance(item, dict) and "unit" in item and isinstance(item.get("values"), list):

@@ -61,6 +61,13 @@ WEATHER_STATION = units(
             id="strain-gauge",
         ),
         pytest.param(
+            uplink({"messages": [{"type": "upload_battery", "battery": 93},
+                                 {"type": "upload_interval", "interval": 3600},
+                                 {"measurementId": "4113", "measurementValue": 1.2}]}), TTS,
+            {"battery": "battery_level 93 %", "4113": "rain_rate 1.2 mm/h"},
+            id="sensecap-battery",
+        ),
+        pytest.param(
             of("dragino", "lht65", {"BatV": 3.06, "Bat_status": 3, "Hum_SHT": "88.6",
                                     "TempC_SHT": 8.3, "TempC_DS": -4.5}), TTS,
             {"BatV": "battery_voltage 3.06 V", "Hum_SHT": "humidity 88.6 %RH",
@@ -216,6 +223,7 @@ def test_what_cannot_be_meant_is_kept_apart(payload: Any, topic: str, outcome: s
         (1770789600, "2026-02-11T06:00:00Z"),
         ("2026-02-11T06:00:00Z", "2026-02-11T06:00:00Z"),
         (12345, "2026-02-11T06:19:58.500Z"),  # seconds since the device started
+        (946684800, "2026-02-11T06:19:58.500Z"),  # a clock that was never set
         ("soon", "2026-02-11T06:19:58.500Z"),
     ],
 )
