@@ -115,7 +115,7 @@ def _leaves(
             if "value" in raw:
                 unit = raw.get("unit")
                 yield Leaf(path, raw["value"], unit if isinstance(unit, str) else None, at)
-            elif isinstance(raw.get("unit"), str) and isinstance(raw.get("values"), list):
+            elif _has_several(raw):
                 yield from _newest(path, raw, at)
             elif path.count("/") < 4:
                 yield from _leaves(raw, path + "/", at, whole)
@@ -135,12 +135,16 @@ def _listed(path: str, raw: list[Json], whole: Collection[str]) -> Iterator[Leaf
             yield Leaf("battery", item.get("battery", item.get("Battery(%)")), "%")
         elif isinstance(item, dict) and _time_in(item) is not None:
             yield from _leaves(item, "", _time_in(item), whole)
-        elif isinstance(item, dict) and "unit" in item and isinstance(item.get("values"), list):
+        elif isinstance(item, dict) and _has_several(item):
             yield from _newest(f"{path}/{index}", item, None)
         elif isinstance(item, dict):
             yield from _leaves(item, f"{path}/{index}/", None, whole)
         else:
             yield Leaf(f"{path}/{index}", item)
+
+
+def _has_several(item: Mapping[str, Any]) -> bool:
+    return isinstance(item.get("unit"), str) and isinstance(item.get("values"), list)
 
 
 def _newest(path: str, item: Mapping[str, Any], at: Json) -> Iterator[Leaf]:

@@ -157,7 +157,9 @@ def _topics_beside(config: dict[str, Json]) -> Iterator[str]:
 def _quantity(config: dict[str, Json], name: str, unit: str | None) -> str | None:
     """Return the quantity of a sensor's class, or what its names tell where the class can't."""
     device_class = config.get("device_class")
-    if isinstance(device_class, str) and device_class in _CLASSES:
+    if not (device_class is None or isinstance(device_class, str)):
+        return None
+    if device_class in _CLASSES:
         return _CLASSES[device_class]
     names = [config.get("name"), config.get("object_id"), name]
     told = [quantity_of(text, unit) for text in names if isinstance(text, str)]

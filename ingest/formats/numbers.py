@@ -82,7 +82,8 @@ def plain_id(text: Json) -> str:
     """Return a device or channel name as text, or raise Unusable.
 
     Letters of all scripts and the punctuation of real ids pass; quotes, brackets, wildcards,
-    separators of other languages and `..` do not: no real device is called so.
+    separators of other languages and `..` do not, nor what a spreadsheet would reckon: no real
+    device is called so.
     """
     if isinstance(text, int) and not isinstance(text, bool) and 0 <= text < 2**64:
         return str(text)
@@ -93,4 +94,4 @@ def plain_id(text: Json) -> str:
     return text
 
 
-_FORBIDDEN = re.compile(r"[<>\"`;{}|\\^$#+*?]|\.\.|%2[fFeE]")
+_FORBIDDEN = re.compile(r"[<>\"`;{}|\\^$#+*?]|\.\.|%2[fFeE]|^[=@]")

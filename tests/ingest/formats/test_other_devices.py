@@ -211,6 +211,9 @@ def test_what_tells_about_a_device_alone_is_no_reading(payload: Any, topic: str)
         (of("dragino", "lsn50v2-d20", {"TempC1": "327.67"}), TTS, "quarantine sentinel"),
         (sl651("f0f0260211141904180000052019000001000002", 0x31), DTU, "quarantine unknown-format"),
         ({"result": 3}, "v1.1/Observations", "quarantine missing-device"),
+        (uplink({"t": [{"unit": [1], "values": [2]}]}), TTS, "accept"),
+        ({"stat_t": "a", "dev_cla": [1]}, "homeassistant/sensor/a/config", "ignore config-learned"),
+        ({"temperature": 5}, "zigbee2mqtt/@SUM(A1)", "quarantine bad-device-id"),
     ],
 )
 def test_what_cannot_be_meant_is_kept_apart(payload: Any, topic: str, outcome: str):
