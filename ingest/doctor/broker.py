@@ -18,13 +18,21 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ingest.doctor.finding import Finding, fault, warning
+from models.reasons import Reason, reason
 from models.settings_text import Remote
 
 WITHIN_S = 10.0
 QUIET_S = 1.0
 TRIED = 1_500  # more than the 1,000 that stock brokers keep for a client that is away
 KEPT_FOR_S = 600
+DROPPED, VERSION = "$SYS/broker/publish/messages/dropped", "$SYS/broker/version"
 TOPIC = "ridgewatch-doctor/"  # outside of what an ingester subscribes to
+
+
+def facts_of_broker(broker: Remote) -> Iterator[Reason]:
+    """Say which broker it is, where it tells."""
+    if version := _told(broker, VERSION):
+        yield reason("doctor.is.broker", version=version)
 
 
 def look_at_broker(broker: Remote) -> Iterator[Finding]:
@@ -35,14 +43,28 @@ def look_at_broker(broker: Remote) -> Iterator[Finding]:
         yield fault("broker_unreachable", host=broker.host, port=broker.port, why=first.why)
         return
     topic = TOPIC + name
-    told = first.subscribes(topic)
+    granted = first.subscribes(topic)
     first.leaves()
-    if not told:
+    dropped = _told(broker, DROPPED)  # before the trial adds to it
+    if dropped.isdigit() and int(dropped):
+        yield warning("broker_has_dropped", n=int(dropped))
+    if not granted:
         yield warning("broker_refuses_trial", topic=topic)
         return
     yield from _fills_and_counts(broker, name, topic)
     if broker.username is not None and _lets_in_anyone(broker):
         yield fault("broker_lets_in_anyone", host=broker.host)
+
+
+def _told(broker: Remote, topic: str) -> str:
+    """Return what mosquitto keeps under a topic of its own; nothing where it doesn't tell us."""
+    asker = _Visit(broker, f"ridgewatch-doctor-{secrets.token_hex(4)}")
+    if not asker.arrives(keep_s=0):
+        return ""
+    if asker.subscribes(topic):
+        asker.counts(1)
+    asker.leaves()
+    return asker.last
 
 
 def _fills_and_counts(broker: Remote, name: str, topic: str) -> Iterator[Finding]:
@@ -83,6 +105,7 @@ class _Visit:
     why: str = ""
     session_was_there: bool = False
     came: int = 0
+    last: str = ""
     _in: Event = field(default_factory=Event)
     _done: Event = field(default_factory=Event)
     _more: Event = field(default_factory=Event)
@@ -148,9 +171,9 @@ class _Visit:
         client.on_message = self._on_message
         return client
 
-    def _on_connect(self, _c: Any, _u: Any, flags: Any, reason: Any, _p: Any) -> None:
-        if reason.is_failure:
-            self.why = str(reason)
+    def _on_connect(self, _c: Any, _u: Any, flags: Any, why: Any, _p: Any) -> None:
+        if why.is_failure:
+            self.why = str(why)
             self.client.disconnect()
         self.session_was_there = flags.session_present
         self._in.set()
@@ -159,12 +182,13 @@ class _Visit:
         self._granted = not any(one.is_failure for one in reasons)
         self._done.set()
 
-    def _on_publish(self, _c: Any, _u: Any, _mid: int, reason: Any, _p: Any) -> None:
+    def _on_publish(self, _c: Any, _u: Any, _mid: int, why: Any, _p: Any) -> None:
         self._answered += 1
-        self._acknowledged += not reason.is_failure
+        self._acknowledged += not why.is_failure
         if self._answered >= self._wanted:
             self._done.set()
 
-    def _on_message(self, _c: Any, _u: Any, _message: Any) -> None:
+    def _on_message(self, _c: Any, _u: Any, message: Any) -> None:
         self.came += 1
+        self.last = message.payload[:100].decode("utf-8", "replace")
         self._more.set()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from ingest.doctor.broker import look_at_broker
+from ingest.doctor.broker import facts_of_broker, look_at_broker
 from ingest.doctor.broker_config import look_at_config
 from ingest.doctor.database import facts_of_database, look_at_database
 from ingest.doctor.disk import look_at_disk
@@ -19,6 +19,7 @@ from ingest.doctor.time import look_at_time
 from models.check_results import keep, last
 from models.clock import machine_now
 from models.pulse import bump
+from models.reasons import Reason
 from models.settings import Settings
 from models.store import Store
 from models.times import iso
@@ -28,7 +29,11 @@ def examine(settings: Settings, store: Store, broker_config: Path | None = None)
     """Look at everything; return what was found, the worst first, as it is kept and shown."""
     try:
         findings = list(_findings(settings, store, broker_config))
-        facts = [one.to_json() for one in facts_of_database(store)]
+        known = [
+            *facts_of_database(store),
+            *(facts_of_broker(settings.mqtt) if settings.mqtt else ()),
+        ]
+        facts = [one.to_json() for one in known]
     except DBAPIError as broken:  # what can't even be read
         findings, facts = [fault("unreadable", why=str(broken.orig)[:200])], []
     findings.sort(key=lambda one: SEVERITIES.index(one.severity))
@@ -56,6 +61,12 @@ def _findings(settings: Settings, store: Store, config: Path | None) -> Iterator
     if config is not None:
         yield from look_at_config(config)
     yield from _last_torture(settings.data_dir)
+
+
+def _facts(settings: Settings, store: Store) -> Iterator[Reason]:
+    yield from facts_of_database(store)
+    if settings.mqtt is not None:
+        yield from facts_of_broker(settings.mqtt)
 
 
 def _last_torture(data_dir: Path) -> Iterable[Finding]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.doctor.broker import look_at_broker
+from ingest.doctor.broker import DROPPED, _told, facts_of_broker, look_at_broker
 from ingest.doctor.broker_config import look_at_config
 from models.settings_text import Remote
 from tests.harness.mosquitto import Mosquitto
-from tests.harness.processes import free_port
+from tests.harness.processes import free_port, wait_until
 
 GOOD = """
 persistence true
@@ -40,6 +40,17 @@ def test_a_broker_that_keeps_what_it_acknowledges(start_mosquitto: Start) -> Non
 
 def test_a_stock_queue_drops_what_it_has_acknowledged(start_mosquitto: Start) -> None:
     assert tried(start_mosquitto("max_queued_messages 1000")) == ["broker_drops"]
+
+
+def test_what_a_broker_has_dropped_is_its_own_word(start_mosquitto: Start) -> None:
+    broker = start_mosquitto("max_queued_messages 1000", "sys_interval 1")
+    where = Remote("127.0.0.1", broker.port)
+    assert tried(broker) == ["broker_drops"]
+
+    wait_until(lambda: int(_told(where, DROPPED) or 0) >= 400, "the broker has counted")
+
+    assert tried(broker) == ["broker_has_dropped", "broker_drops"]
+    assert [one.values["version"] for one in facts_of_broker(where)][0].startswith("mosquitto")
 
 
 def test_a_broker_that_lets_anyone_in(start_mosquitto: Start) -> None:
