@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.disk_alarm import DiskAlarm
 from ingest.reserve import Reserve
-from models.disk import Disk
 from models.heartbeat import beat
 from models.store import Store
 
@@ -23,28 +22,28 @@ BEATS_EVERY_S = 5.0
 class FullDisk:
     """Waits out a full disk. What was taken in meanwhile stays unacknowledged, and is kept."""
 
-    def __init__(self, store: Store, alarm: DiskAlarm) -> None:
+    def __init__(self, store: Store, alarm: DiskAlarm, reserve: Reserve) -> None:
         self._store, self._alarm = store, alarm
-        self._reserve = Reserve(store.data_dir)
+        self._reserve = reserve
         self._is_full = False
 
     def prepare(self, stopping: Callable[[], bool]) -> None:
         """Make the reserve, at start; on a disk that is full already, wait first."""
-        if not self._reserve.hold() and Disk.of(self._store.data_dir).is_full:
+        if not self._reserve.hold() and self._reserve.disk.is_full:
             self.wait(stopping)
 
     def wait(self, stopping: Callable[[], bool]) -> None:
         """Let the reserve go, say "disk full", and come back when there is room again."""
         if not self._is_full:
             self._is_full = True
-            disk = Disk.of(self._store.data_dir)
+            disk = self._reserve.disk
             self._reserve.let_go()
             log.critical("disk=full free_bytes=%d reserve=let_go", disk.free_bytes)
             self._alarm.sound(disk)
         beats_at_s = 0.0
         while not stopping():
             sleep(LOOKS_EVERY_S)
-            if Disk.of(self._store.data_dir).has_room_for_reserve:
+            if self._reserve.disk.has_room_for_reserve:
                 return
             if monotonic() >= beats_at_s:
                 beats_at_s = monotonic() + BEATS_EVERY_S
@@ -54,7 +53,7 @@ class FullDisk:
         """Something was written: if the disk was full, it no longer is."""
         if not self._is_full:
             return
-        if not self._reserve.hold() and Disk.of(self._store.data_dir).is_full:
+        if not self._reserve.hold() and self._reserve.disk.is_full:
             return
         self._is_full = False
         log.warning("disk=has_room reserve=held")

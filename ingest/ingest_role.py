@@ -21,6 +21,7 @@ from ingest.message import Source
 from ingest.receiver.certificate import Certificate
 from ingest.receiver.door import Door, Limit
 from ingest.receiver.listener import Receiver
+from ingest.reserve import Reserve
 from ingest.resuming import resume_clock
 from ingest.storage_faults import give_up, is_storage_lost
 from ingest.subscriber import Subscriber
@@ -49,7 +50,9 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
     resume_clock(store)
     time = SiteTime()
     inbox = Inbox(INBOX_LIMIT)
-    disk = FullDisk(store, DiskAlarm.of(settings, store))
+    disk = FullDisk(
+        store, DiskAlarm.of(settings, store), Reserve(settings.data_dir, settings.reserve_bytes)
+    )
     worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set, disk=disk)
     worker.refresh_clock()
     disk.prepare(stop.is_set)  # a full disk has no room even to say where we listen

@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from models.disk import RESERVE_NAME, Disk
+from models.disk import RESERVE_BYTES, RESERVE_NAME, Disk
 
 log = logging.getLogger(__name__)
 
@@ -14,13 +14,19 @@ log = logging.getLogger(__name__)
 class Reserve:
     """A file of nothing in the data folder. Let go, its room is for alerts and what people do."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wanted_bytes: int = RESERVE_BYTES) -> None:
         self.folder, self.path = folder, folder / RESERVE_NAME
+        self._wanted_bytes = wanted_bytes
+
+    @property
+    def disk(self) -> Disk:
+        """The disk as it is now."""
+        return Disk.of(self.folder, self._wanted_bytes)
 
     def hold(self) -> bool:
         """Make the file where it is missing and the disk has room; return whether it is there."""
-        disk = Disk.of(self.folder)
-        if disk.reserved_bytes:
+        disk = self.disk
+        if disk.reserved_bytes or not disk.reserve_bytes:
             return True
         if not disk.has_room_for_reserve:
             return False
@@ -47,7 +53,7 @@ class Reserve:
         self.path.unlink(missing_ok=True)
 
 
-def make_room(folder: Path) -> None:
+def make_room(reserve: Reserve) -> None:
     """Let the reserve go before a full disk's database is opened: even that takes a few pages."""
-    if folder.is_dir() and Disk.of(folder).is_full:
-        Reserve(folder).let_go()
+    if reserve.folder.is_dir() and reserve.disk.is_full:
+        reserve.let_go()

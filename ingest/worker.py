@@ -22,6 +22,7 @@ from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Source
 from ingest.pipeline import CLOCK_TOPIC, Pipeline
+from ingest.reserve import Reserve
 from ingest.steps import Steps
 from ingest.storage_faults import give_up, is_disk_full
 from ingest.storing import quarantine
@@ -82,7 +83,9 @@ class Worker:
     def _work(self) -> None:
         self.refresh_clock()
         self.listening_since_ms = self.time.now_ms()
-        disk = self.disk or FullDisk(self.store, DiskAlarm(self.store))
+        disk = self.disk or FullDisk(
+            self.store, DiskAlarm(self.store), Reserve(self.store.data_dir)
+        )
         deliveries: Sequence[Delivery] = ()
         while not self.stopping():
             deliveries = deliveries or self.inbox.take(MOST_MESSAGES, wait_s=0.2)

@@ -14,26 +14,28 @@ SMALLEST_SHARE = 20
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The disk that a folder lies on. `reserved_bytes`: what our reserve file holds back."""
+    """The disk that a folder lies on. `reserved_bytes`: what our reserve file holds back now."""
 
     free_bytes: int
     total_bytes: int
     reserved_bytes: int
+    wanted_bytes: int = RESERVE_BYTES
 
     @classmethod
-    def of(cls, folder: Path) -> Disk:
-        """Look; costs two system calls and writes nothing. Raises OSError."""
+    def of(cls, folder: Path, wanted_bytes: int = RESERVE_BYTES) -> Disk:
+        """Look, where so large a reserve is wanted; writes nothing. Raises OSError."""
         found = os.statvfs(folder)
         try:
             reserved = (folder / RESERVE_NAME).stat().st_size
         except FileNotFoundError:
             reserved = 0
-        return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, reserved)
+        free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+        return cls(free, total, reserved, wanted_bytes)
 
     @property
     def reserve_bytes(self) -> int:
         """How large the reserve is to be on this disk."""
-        return min(RESERVE_BYTES, self.total_bytes // SMALLEST_SHARE)
+        return min(self.wanted_bytes, self.total_bytes // SMALLEST_SHARE)
 
     @property
     def has_room_for_reserve(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from models.clock import ClockStart
+from models.disk import RESERVE_BYTES
 from models.errors import BadInput, Fault
 from models.settings_mqtt import (
     RATE_IN_THE_OPEN,
@@ -29,6 +30,7 @@ from models.settings_text import (
     host_of,
     mail_address_of,
     mail_server_of,
+    megabytes_of,
     port_of,
     proxies_of,
     sqlite_url,
@@ -62,6 +64,7 @@ NAMES = (
     "MAIL_FROM",
     "WEBHOOK_PRIVATE",
     "TRUSTED_PROXIES",
+    "DISK_RESERVE",
     "LANGUAGE",
 )
 T = TypeVar("T")
@@ -88,6 +91,7 @@ class Settings:
     clock: ClockStart | None = None  # None: real time
     smtp: Remote | None = None  # None: no e-mail
     mail_from: str = MAIL_FROM
+    reserve_bytes: int = RESERVE_BYTES  # of disk, for the day that it is full
     webhook_private: bool = False  # may a webhook's address be on a private network?
     trusted_proxies: int = 0  # of our own, whose word about who asks is taken
 
@@ -163,6 +167,7 @@ def _read(cls: type[Settings], reader: "_Reader", *, demo: bool, secret_needed: 
         clock=reader.optional("CLOCK", clock_of),
         smtp=reader.optional("SMTP_URL", mail_server_of),
         mail_from=reader.get("MAIL_FROM", MAIL_FROM, mail_address_of),
+        reserve_bytes=reader.get("DISK_RESERVE", str(RESERVE_BYTES >> 20), megabytes_of) << 20,
         webhook_private=reader.get("WEBHOOK_PRIVATE", "no", yes_or_no_of),
         trusted_proxies=reader.get("TRUSTED_PROXIES", "0", proxies_of),
     )

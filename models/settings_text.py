@@ -14,6 +14,7 @@ from models.clock import ClockStart
 from models.reasons import Json, reason
 
 FASTEST = 1_000_000
+MOST_MEGABYTES = 100_000
 _YES = {"1": True, "yes": True, "true": True, "on": True}
 _NO = {"0": False, "no": False, "false": False, "off": False}
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
@@ -162,6 +163,13 @@ def proxies_of(text: str) -> int:
     """Read how many proxies stand between the world and the pages: 0 to 9."""
     if not (text.isascii() and text.isdigit() and len(text) == 1):
         raise Wrong("settings.proxies_unreadable", value=text)
+    return int(text)
+
+
+def megabytes_of(text: str) -> int:
+    """Read a number of MiB, nought included."""
+    if not (text.isascii() and text.isdigit() and int(text) <= MOST_MEGABYTES):
+        raise Wrong("settings.megabytes_unreadable", value=text, most=MOST_MEGABYTES)
     return int(text)
 
 

@@ -13,11 +13,11 @@ from flask import Blueprint, Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models.clock import machine_now
-from models.disk import Disk
 from models.settings import Settings
 from models.store import Store
 from webapp.assets import load_assets
-from webapp.db import clock_row, connect, site_now, store
+from webapp.db import clock_row, connect, site_now
+from webapp.disk import full_disk
 from webapp.errors import add_error_pages
 from webapp.filters import add_filters
 from webapp.forms import add_form_helpers
@@ -36,7 +36,7 @@ MAY_CONTROL_CLOCK = ("admin", "manager", "duty")
 FOLDERS = ("webapp", "webapp.api")
 
 
-def create_app(settings: Settings, on: Store | None = None) -> Flask:
+def create_app(settings: Settings, store: Store | None = None) -> Flask:
     """Return the application, with every page's blueprint; refuses a route without a policy."""
     app = Flask("webapp", static_folder=None)
     app.config.update(
@@ -48,7 +48,7 @@ def create_app(settings: Settings, on: Store | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    connect(app, on or Store(settings.database_url, settings.data_dir))
+    connect(app, store or Store(settings.database_url, settings.data_dir))
     app.after_request(_zip)  # first here is last to see the answer
     protect(app)
     app.after_request(keep_session)
@@ -127,12 +127,6 @@ def site_time() -> ShownTime:
         return ShownTime(True, machine_now(), 1.0, False, 1.0)
     shown = row.speed if row.mode == "running" and not row.paused else 0.0
     return ShownTime(False, site_now(), row.speed, row.paused, shown)
-
-
-def full_disk() -> Disk | None:
-    """Return the disk where it is full: the pages look themselves, since nobody can write it."""
-    disk = Disk.of(store().data_dir)
-    return disk if disk.is_full else None
 
 
 def _may_control_clock() -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ingest.doctor.finding import Finding, fault, warning
-from models.disk import Disk
+from models.disk import RESERVE_BYTES, Disk
 from models.event import Event
 from models.heartbeat import Heartbeat
 from models.store import Store
@@ -20,9 +20,11 @@ FEWEST_DAYS, DAYS_AHEAD = 3, 30
 YOUNGEST_DAYS = 1.0  # before that its growth says nothing
 
 
-def look_at_disk(store: Store, machine_now: datetime) -> Iterator[Finding]:
+def look_at_disk(
+    store: Store, machine_now: datetime, reserve_bytes: int = RESERVE_BYTES
+) -> Iterator[Finding]:
     """Look at room, growth, reserve and permissions of the data folder."""
-    disk = Disk.of(store.data_dir)
+    disk = Disk.of(store.data_dir, reserve_bytes)
     if disk.is_full:
         yield fault("disk_full", mb=disk.free_bytes >> 20)
     elif (days := _days_left(store, disk, machine_now)) is not None and days < DAYS_AHEAD:
@@ -30,7 +32,7 @@ def look_at_disk(store: Store, machine_now: datetime) -> Iterator[Finding]:
         yield short("disk_low", days=round(days, 1), mb=disk.free_bytes >> 20)
     with store.reading() as session:
         has_run = session.get(Heartbeat, "ingest") is not None
-    if has_run and not disk.reserved_bytes and not disk.is_full:
+    if has_run and disk.reserve_bytes and not disk.reserved_bytes and not disk.is_full:
         yield warning("no_reserve", mb=disk.reserve_bytes >> 20)
     mode = store.data_dir.stat().st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):

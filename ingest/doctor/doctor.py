@@ -51,7 +51,7 @@ def _findings(settings: Settings, store: Store, config: Path | None) -> Iterator
     if any(one.what.code == "doctor.schema" for one in schema):
         return
     now = machine_now()
-    yield from look_at_disk(store, now)
+    yield from look_at_disk(store, now, settings.reserve_bytes)
     with store.reading() as session:
         yield from look_at_time(session, now)
         yield from look_at_roles(session, now)

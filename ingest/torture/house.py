@@ -95,6 +95,7 @@ class House:
             "RIDGEWATCH_DATA_DIR": str(self.data_dir),
             "RIDGEWATCH_DATABASE_URL": self.url or sqlite_url(self.data_dir / "ridgewatch.db"),
             "RIDGEWATCH_SECRET_KEY": secrets.token_hex(32),
+            "RIDGEWATCH_DISK_RESERVE": "4",
             "RIDGEWATCH_PORT": str(self.web_port),
             "RIDGEWATCH_MQTT_LISTEN": f"127.0.0.1:{self.port}",
         }

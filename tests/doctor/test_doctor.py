@@ -50,7 +50,7 @@ def settings(sqlite_store: Store) -> Iterator[Settings]:
         for role in ("ingest", "clock", "work"):
             beat(session, role)
     store.data_dir.chmod(0o700)
-    Reserve(store.data_dir).hold()
+    Reserve(store.data_dir, 1024 * 1024).hold()
     with mail_server() as mails:
         yield Settings(
             data_dir=store.data_dir,

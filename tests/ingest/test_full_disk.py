@@ -23,6 +23,7 @@ from tests.ingest.feeding import Feed, assert_all_stored
 from tests.ingest.receivers import mail_server, web_hook
 from tests.roles import RIDGEWATCH, House
 
+MB = 1024 * 1024
 Start = Callable[..., tuple[Process, int]]
 
 
@@ -71,10 +72,10 @@ def test_full_is_left_later_than_it_is_reached(free: int, reserved: int, full: b
 
 
 def test_the_reserve_takes_blocks_and_gives_them_back(data_dir: Path) -> None:
-    reserve = Reserve(data_dir)
+    reserve = Reserve(data_dir, MB)
 
     assert reserve.hold()
-    assert reserve.path.stat().st_blocks * 512 >= Disk.of(data_dir).reserve_bytes
+    assert reserve.path.stat().st_blocks * 512 >= MB
     assert reserve.path.stat().st_mode & 0o777 == 0o600
     reserve.let_go()
     reserve.let_go()
@@ -89,7 +90,7 @@ def test_a_full_disk_tells_people_directly_and_the_desk_once(sqlite_store: Store
         with sqlite_store.writing() as session:
             session.add(Webhook(name="bureau", url=hook.url, secret="s" * 32))
         alarm = alarm_of(sqlite_store, mails.port)
-        disk = FullDisk(sqlite_store, alarm)
+        disk = FullDisk(sqlite_store, alarm, Reserve(sqlite_store.data_dir, MB))
 
         disk.wait(lambda: False)  # there is room: it comes back at once
         wait_until(lambda: mails.mails and hook.posts, "both are told")

@@ -105,6 +105,8 @@ def test_every_fault_is_listed_at_once() -> None:
         ("MQTT_TOPICS", ",", "topics_unreadable"),
         ("ANONYMOUS_MQTT", "maybe", "not_yes_or_no"),
         ("TRUSTED_PROXIES", "many", "proxies_unreadable"),
+        ("DISK_RESERVE", "much", "megabytes_unreadable"),
+        ("DISK_RESERVE", "100001", "megabytes_unreadable"),
         ("HOST", "http://localhost", "host_unreadable"),
         ("PORT", "70000", "port_unreadable"),
         ("PORT", "²", "port_unreadable"),

@@ -5,11 +5,11 @@ import json
 from flask import Blueprint, Response
 
 from models.clock import machine_now
-from models.disk import Disk
 from models.heartbeat import dead_roles
 from models.migrate import current, head
 from webapp.api.measures import exposition
 from webapp.db import db, site_now, store
+from webapp.disk import full_disk
 from webapp.policies import public, token_only
 
 pages = Blueprint("health", __name__)
@@ -35,7 +35,7 @@ def readyz() -> Response:
     if checks["schema"]:
         dead = dead_roles(db.session(), ROLES, machine_now())
         checks |= {role: role not in dead for role in ROLES}
-    checks["disk"] = not Disk.of(store().data_dir).is_full
+    checks["disk"] = full_disk() is None
     ready = all(checks.values())
     body = json.dumps({"ready": ready, "checks": checks})
     return Response(body, 200 if ready else 503, mimetype="application/json")

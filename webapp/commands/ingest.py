@@ -13,12 +13,13 @@ def command() -> None:
     import os
 
     from ingest import ingest_role
-    from ingest.reserve import make_room
+    from ingest.reserve import Reserve, make_room
     from ingest.stopping import stop_event
     from models.installation import opened
     from models.settings import Settings
 
     stop = stop_event()
-    make_room(Settings.read(os.environ, secret_needed=False).data_dir)
+    asked = Settings.read(os.environ, secret_needed=False)
+    make_room(Reserve(asked.data_dir, asked.reserve_bytes))
     with opened(os.environ) as (settings, store):
         ingest_role.run(settings, store, stop)
