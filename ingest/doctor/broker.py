@@ -169,6 +169,7 @@ class _Visit:
         client.on_subscribe = self._on_subscribe
         client.on_publish = self._on_publish
         client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
         return client
 
     def _on_connect(self, _c: Any, _u: Any, flags: Any, why: Any, _p: Any) -> None:
@@ -177,6 +178,9 @@ class _Visit:
             self.client.disconnect()
         self.session_was_there = flags.session_present
         self._in.set()
+
+    def _on_disconnect(self, *_: Any) -> None:
+        self._done.set()  # some brokers hang up on a topic that is not allowed
 
     def _on_subscribe(self, _c: Any, _u: Any, _mid: int, reasons: Any, _p: Any) -> None:
         self._granted = not any(one.is_failure for one in reasons)
