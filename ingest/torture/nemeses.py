@@ -20,6 +20,8 @@ from ingest.torture.proxy import Proxy
 from models.reasons import Reason, reason
 
 SMALL_DISK_BYTES = 96 * 1024 * 1024
+# 1 on Ubuntu: a process may trace its own children only, and the ingester is not strace's.
+PTRACE_SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
 SMALLEST_FILE_BYTES = 16 * 1024
 
 
@@ -138,7 +140,13 @@ def _no_root_for_mount() -> Reason | None:
 
 
 def _no_strace() -> Reason | None:
-    return None if shutil.which("strace") else reason("torture.lacks_program", program="strace")
+    if shutil.which("strace") is None:
+        return reason("torture.lacks_program", program="strace")
+    try:
+        may_attach = PTRACE_SCOPE.read_text(encoding="ascii").strip() == "0"
+    except OSError:  # a kernel without this restriction
+        may_attach = True
+    return None if may_attach or os.geteuid() == 0 else reason("torture.lacks_ptrace")
 
 
 def _no_prlimit() -> Reason | None:

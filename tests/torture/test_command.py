@@ -40,7 +40,9 @@ def test_a_short_run_holds_and_says_so_and_touches_no_installation(
     assert done.returncode == (0 if result["held"] else 3)
     (receiver,) = result["passes"]
     struck = [name for blow in receiver["blows"] for name in blow["fault"]["names"]]
-    assert struck[:3] == ["kill-ingest", "cut", "fsync-fails"]
+    left_out = {one["name"] for one in result["left_out"]}  # where only root may trace
+    able = [name for name in ("kill-ingest", "cut", "fsync-fails") if name not in left_out]
+    assert struck[: len(able)] == able
     assert receiver["repeats"] > 0
     assert "lost 0 · phantom 0 · doubled 0" in done.stdout
     assert not (tmp_path / "mine").exists()
