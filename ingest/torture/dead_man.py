@@ -19,8 +19,8 @@ from sqlalchemy import select
 from ingest.torture.checker import Count, Difference, compare
 from ingest.torture.fleet import Account, Fleet
 from ingest.torture.house import House
+from ingest.torture.outcome import Outcome
 from ingest.torture.record import is_sound, stored
-from ingest.torture.run import Outcome
 from ingest.torture.story import BEGINS_MS, Sent, Story
 from models.happenings import rows as happenings
 from models.reading import SensorState

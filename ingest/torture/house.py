@@ -6,14 +6,13 @@ import os
 import resource
 import secrets
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import select
@@ -22,6 +21,7 @@ from sqlalchemy.orm import Session
 from ingest.local_broker import find_mosquitto, mosquitto
 from ingest.pacing import lead
 from ingest.supervisor import die_with_parent
+from ingest.torture.waiting import STARTS_WITHIN_S, Failed, answers, free_port, wait_until
 from models.clock import machine_now, site_clock
 from models.errors import BadInput, Fault
 from models.heartbeat import Heartbeat
@@ -36,13 +36,7 @@ from models.store import Store
 from models.times import from_ms
 
 ROLES = ("ingest", "clock", "work", "web")
-STARTS_WITHIN_S, STOPS_WITHIN_S = 30.0, 15.0
-# Below the ports that the kernel deals out for outgoing connections, which would steal them.
-_PORTS = range(15_000, 32_000)
-
-
-class Failed(Exception):
-    """The throw-away installation did not do what every installation does: a fault of ours."""
+STOPS_WITHIN_S = 15.0
 
 
 @dataclass
@@ -110,7 +104,7 @@ class House:
         """Start a role, or the broker; what it says goes to a file of its name."""
         if role == "broker":
             self._run("broker", self._broker())
-            _wait(lambda: _answers(self.broker_port), "the broker listens")
+            wait_until(lambda: answers(self.broker_port), "the broker listens")
             return
         env = {"RIDGEWATCH_TORTURE_CLOCK": str(self.clock_offset)}
         argv = (sys.executable, "-m", "ingest.torture.role", role)
@@ -146,9 +140,9 @@ class House:
     def wait_until_listening(self) -> None:
         """Wait until messages are taken in: the port answers, or the subscription stands."""
         if self.through_broker:
-            _wait(lambda: b"role=ingest" in self._log("ingest"), "the subscription stands")
+            wait_until(lambda: b"role=ingest" in self._log("ingest"), "the subscription stands")
         else:
-            _wait(lambda: _answers(self.port), "the receiver listens")
+            wait_until(lambda: answers(self.port), "the receiver listens")
 
     def _log(self, name: str) -> bytes:
         return (self.folder / f"{name}.log").read_bytes()
@@ -220,7 +214,7 @@ class House:
                 row.role: (row.beat_at, row.pid) for row in session.scalars(select(Heartbeat))
             }
         if "web" in self.runs:
-            signs["web"] = monotonic() if _answers(self.web_port) else None
+            signs["web"] = monotonic() if answers(self.web_port) else None
         return signs
 
     def last_words(self, name: str) -> str:
@@ -233,32 +227,3 @@ def run_freely(session: Session, begins: datetime, speed: float) -> None:
     row = site_clock(session)
     assert row is not None
     row.mode, row.site_at, row.since, row.speed = "running", begins, machine_now(), speed
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback that nothing listens on."""
-    for _ in range(200):
-        port = _PORTS[secrets.randbelow(len(_PORTS))]
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise Failed("no free port")
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def _wait(question: Callable[[], bool], what: str, within_s: float = STARTS_WITHIN_S) -> None:
-    until_s = monotonic() + within_s
-    while not question():
-        if monotonic() > until_s:
-            raise Failed(f"not within {within_s:g} s: {what}")
-        sleep(0.02)

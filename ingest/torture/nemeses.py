@@ -15,8 +15,9 @@ from random import Random
 
 from ingest.local_broker import find_mosquitto
 from ingest.storage_faults import EXIT_STORAGE
-from ingest.torture.house import Failed, House
+from ingest.torture.house import House
 from ingest.torture.proxy import Proxy
+from ingest.torture.waiting import Failed
 from models.reasons import Reason, reason
 
 SMALL_DISK_BYTES = 96 * 1024 * 1024

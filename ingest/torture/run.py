@@ -6,23 +6,24 @@ import asyncio
 import logging
 import signal
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import monotonic
-from typing import Any, Protocol
 
 from ingest.pacing import led_clock
-from ingest.torture.checker import NONE, Count, Difference, Readings, compare, differ
+from ingest.torture.checker import Difference, Readings, compare, differ
 from ingest.torture.fleet import Account, Fleet
-from ingest.torture.house import Failed, House, free_port
+from ingest.torture.house import House
 from ingest.torture.nemeses import NEMESES, Nemesis, Scene, mount_small_disk, unmount
+from ingest.torture.outcome import Blow, Outcome, Tale
 from ingest.torture.plan import Fault, plan
 from ingest.torture.proxy import Proxy
 from ingest.torture.record import Place, Record, is_sound, stored
 from ingest.torture.story import MINUTE_MS, Sent, Story
 from ingest.torture.undisturbed import Told, undisturbed
+from ingest.torture.waiting import Failed, free_port
 from models.times import to_ms
 
 log = logging.getLogger(__name__)
@@ -31,59 +32,6 @@ PAUSE_S = 0.02  # between two minutes of site time: some 50 a second, so that ni
 GIVES_UP_AFTER_S = 60.0
 MARKS_AGAIN_AFTER_S = 2.0
 EXPECTED_ENDS = (0, -signal.SIGKILL)
-
-
-@dataclass(frozen=True, slots=True)
-class Blow:
-    """A fault as it was: how long until messages were acknowledged again, and what the bar is."""
-
-    fault: Fault
-    recovered_s: float
-    bar_s: float
-    seen: Readings
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether recovery took longer than the bar."""
-        return self.recovered_s > self.bar_s
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one pass has shown."""
-
-    name: str
-    blows: Sequence[Blow]
-    not_reached: Sequence[str]
-    minutes: int
-    readings: Readings
-    difference: Difference
-    is_sound: bool
-    steps: Mapping[str, int]  # of alerts, in the undisturbed run: what was compared
-    pages: int
-    died: Sequence[str] = ()
-    failure: str = ""
-    lost_by_broker: int = 0
-    acknowledged_out_of_order: int = 0
-    connections: int = 0
-    repeats: int = 0
-    blind: Count = NONE  # fell silent, and not called unknown in time
-    false: Count = NONE  # spoke all along, and called unknown
-
-
-class Tale(Protocol):
-    """What is published, and the registry that it means."""
-
-    begins_ms: int
-    step_ms: int  # of site time that `steps` yields at once; below five minutes
-    devices: Sequence[str]
-
-    @property
-    def registry(self) -> Mapping[str, Any]:
-        """The registry file."""
-
-    def steps(self) -> Iterator[Sequence[Sent]]:
-        """Yield what is sent in each step of site time."""
 
 
 @dataclass

@@ -14,7 +14,8 @@ from typing import Any
 from ingest.torture.checker import Count, Difference
 from ingest.torture.dead_man import DeadMan
 from ingest.torture.nemeses import NEMESES, Nemesis
-from ingest.torture.run import Outcome, Pass
+from ingest.torture.outcome import Outcome
+from ingest.torture.run import Pass
 from models.clock import machine_now
 from models.errors import BadInput, Fault
 from models.reasons import Reason, reason

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ingest.torture.nemeses import NEMESES
-from ingest.torture.run import Outcome, Pass
+from ingest.torture.outcome import Outcome
+from ingest.torture.run import Pass
 from ingest.torture.torture import faults_of
 from tests.harness.mosquitto import Mosquitto
 from tests.harness.postgres import Postgres

@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from ingest.doctor.finding import fault, warning
 from ingest.torture.checker import Count, Difference, Readings
+from ingest.torture.outcome import Blow, Outcome
 from ingest.torture.plan import Fault
-from ingest.torture.run import Blow, Outcome
 from ingest.torture.torture import result_of
 from models.check_results import keep
 from models.clock import machine_now
