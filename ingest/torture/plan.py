@@ -10,7 +10,6 @@ from random import Random
 from ingest.torture.nemeses import NEMESES, Nemesis
 
 CALM_S = (0.4, 1.0)  # between two faults, once messages are acknowledged again
-RECOVERS_S = 1.0  # as a rule; where it takes longer, all that follows is later
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ def plan(nemeses: Sequence[Nemesis], seconds: float, seed: int) -> tuple[Fault, 
     for together in _turns([one.name for one in nemeses], random):
         lasts = tuple(round(random.uniform(*NEMESES[name].lasts_s), 3) for name in together)
         calm_s = round(random.uniform(*CALM_S), 3)
-        at_s += calm_s + max(lasts) + RECOVERS_S
+        at_s += calm_s + max(lasts) + max(NEMESES[name].usually_s for name in together)
         if faults and at_s > seconds:  # the first one strikes however short the time
             break
         faults.append(Fault(calm_s, together, lasts))

@@ -199,7 +199,11 @@ class Pass:
         until_ms = self.told[-1][0] if self.told else self.tale.begins_ms
         record, kept = Record.of(self.house.store, until_ms), stored(self.house.store)
         readings = compare(
-            self.account.attempted, self.account.acknowledged, kept, in_order=not failure
+            self.account.attempted,
+            self.account.acknowledged,
+            kept,
+            # Of what a broker has lost, everything after it would look out of order.
+            in_order=not (failure or self.house.through_broker),
         )
         lost = readings.lost.n
         places = set(record.values)
