@@ -14,7 +14,7 @@ FOUND_A_FAULT = 3
 @click.option(
     "--seconds",
     type=click.FloatRange(3, 86_400),
-    default=60,
+    default=120,
     show_default=True,
     help="How long faults go on; start and comparison come on top.",
 )
