@@ -1,5 +1,6 @@
 """A feed of readings to an ingester whose disk may fail, and what must stand afterwards."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -109,3 +110,12 @@ def assert_all_stored(folder: Path, copy: Path, acknowledged: list[Place]) -> No
         assert is_sound(store)
     finally:
         store.close()
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more goes in."""
+    with path.open("wb", buffering=0) as file:
+        for size in (65_536, 4_096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"x" * size):
+                    pass

@@ -1,6 +1,5 @@
 """A full disk is said aloud, nothing is acknowledged meanwhile, and it passes by itself."""
 
-import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from models.notice import Notice, Webhook
 from models.store import Store
 from tests.harness.processes import Process, Processes, wait_until
 from tests.ingest.alarms import a_person
-from tests.ingest.feeding import Feed, assert_all_stored
+from tests.ingest.feeding import Feed, assert_all_stored, fill
 from tests.ingest.receivers import mail_server, web_hook
 from tests.roles import RIDGEWATCH, House
 
@@ -155,15 +154,6 @@ def test_an_ingester_that_starts_on_a_full_disk_waits_for_room(
     filler.unlink()
 
     second.wait_for_port(port, within_s=10)
-
-
-def fill(path: Path) -> None:
-    """Write until nothing more goes in."""
-    with path.open("wb", buffering=0) as file:
-        for size in (65_536, 4_096, 1):
-            with contextlib.suppress(OSError):
-                while file.write(b"x" * size):
-                    pass
 
 
 def test_a_file_that_may_not_grow_ends_the_ingester_with_70(

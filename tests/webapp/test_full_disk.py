@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.store import Store
+from tests.ingest.feeding import fill
 from tests.webapp.cast import make_cast
 from tests.webapp.conftest import app_on
 
@@ -20,7 +21,7 @@ def test_pages_and_readiness_say_that_the_disk_is_full(
     assert "Disk full" not in duty.get("/?lang=en").text
 
     filler = small_disk / "filler"
-    filler.write_bytes(b"x" * (11 * 1024 * 1024))
+    fill(filler)
     page, ready = duty.get("/?lang=en").text, duty.get("/readyz")
     filler.unlink()
     store.close()
