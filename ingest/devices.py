@@ -17,6 +17,7 @@ from models.sensor import Device
 
 DEVICE_EVERY_MS = 60_000
 CHANNEL_EVERY_MS = 3_600_000
+LONGEST_TOPIC = 400  # of what is kept: it only tells people, and proposals, where it came from
 
 
 class Heard:
@@ -64,6 +65,7 @@ class Heard:
             "last_value": measurement.value,
             "count": count + (known["count"] if known else 0),
             "claimed": claimed,
+            "topic": "" if claimed else message.topic[:LONGEST_TOPIC],
         }
 
     def write(self, session: Session, now: datetime) -> None:

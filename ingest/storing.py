@@ -175,6 +175,7 @@ def _note_channels(dialect: str) -> Any:
         "quantity": func.coalesce(excluded.quantity, Channel.__table__.c.quantity),
         "unit": func.coalesce(excluded.unit, Channel.__table__.c.unit),
         "claimed": excluded.claimed,
+        "topic": excluded.topic,
         "count": Channel.__table__.c["count"] + excluded.count,
     }
     return statement.on_conflict_do_update(index_elements=["device", "channel"], set_=changes)

@@ -120,6 +120,7 @@ class Channel(Base):
     last_value: Mapped[float | None] = mapped_column(Float(53))
     count: Mapped[int] = mapped_column(BigInteger, default=0)
     claimed: Mapped[bool] = mapped_column(default=False, index=True)
+    topic: Mapped[str] = mapped_column(default="")  # where it was heard last, while unclaimed
 
 
 class FormatFact(Base):

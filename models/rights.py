@@ -24,6 +24,7 @@ MAY_BEGIN: Mapping[str, tuple[str, ...]] = {
     "task": ("manager", "supervisor", "engineer"),
     "permit": ("manager", "duty", "supervisor"),
     "sensor.retire": ("manager", "engineer"),
+    "sensor.install": ("manager", "engineer", "keeper"),
 }
 
 

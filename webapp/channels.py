@@ -1,4 +1,4 @@
-"""Channels that devices send and nobody has claimed, each with the sensors that it may be."""
+"""Channels that devices send and nobody has claimed, each with what it is likely to be."""
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -6,12 +6,16 @@ from sqlalchemy import select
 
 from models.claim import claim as claim_channel
 from models.errors import BadInput, Fault, Forbidden
+from models.inputs import whole_number
+from models.new_sensor import add_sensor
 from models.people import STAFF
+from models.proposal import Proposal, fits, propose
 from models.reading import Channel
 from models.reasons import reason
+from models.registry import Site
 from models.scene import sensors_where
 from models.sensor import Sensor
-from models.units import is_convertible
+from models.units import QUANTITIES
 from webapp.db import begin_write, commit, db, site_now
 from webapp.filters import name, t
 from webapp.forms import again
@@ -21,12 +25,13 @@ from webapp.policies import allow
 pages = Blueprint("channels", __name__, url_prefix="/channels")
 CLAIMERS = ("manager", "engineer")
 LISTED = 200
+MOST_CHOICES = 40
 
 
 @pages.get("/")
 @allow(*STAFF)
 def index() -> str:
-    """List channels, the newest heard first."""
+    """List channels, the newest heard first; each unclaimed one with its proposal."""
     state = wanted("claimed", ("no", "yes"), "no")
     rows = db.session.scalars(
         select(Channel)
@@ -35,39 +40,55 @@ def index() -> str:
         .limit(LISTED)
     ).all()
     sensors = sensors_where(db.session(), g.actor, Sensor.retired_at.is_(None))
+    sites = sites_to_claim_at()
+    taken: set[tuple[str, str]] = set()
+    proposals = []
+    for row in rows:
+        one = propose(row, sensors, sites, taken) if state == "no" else None
+        if one is not None and one.site is not None and one.code:
+            taken.add((one.site.code, one.code))
+        proposals.append(one)
     return render_template(
         "channels/index.html",
-        rows=[(row, proposals(row, sensors) if state == "no" else []) for row in rows],
+        rows=[
+            (row, one, choices(row, sensors, one) if one else [])
+            for row, one in zip(rows, proposals, strict=True)
+        ],
         state=state,
         may=g.actor.has_role(*CLAIMERS),
         most=LISTED,
+        sites=[(site.code, name(site.name)) for site in sites],
+        quantities=[(code, t(f"quantity.{code}")) for code in QUANTITIES],
     )
 
 
-def proposals(row: Channel, sensors: list[Sensor]) -> list[tuple[str, str]]:
-    """Return the sensors that the channel may be: likeliest first, as choices."""
-    fitting = [one for one in sensors if _fits(row, one)]
-    here = {one.site_id for one in sensors if _has_read(one, row.device)}
-    fitting.sort(key=lambda one: (one.site_id not in here, _is_read(one), one.site.code, one.code))
-    return [(str(one.id), _words(one)) for one in fitting]
+def sites_to_claim_at() -> list[Site]:
+    """Return the sites at which the actor may add sensors."""
+    mine = select(Site).where(Site.visible_to(g.actor), Site.retired.is_(False))
+    return list(db.session.scalars(mine.order_by(Site.code)))
 
 
-def _fits(row: Channel, sensor: Sensor) -> bool:
-    if row.quantity is not None and row.quantity != sensor.quantity:
-        return False
-    return row.unit is None or is_convertible(row.unit, sensor.quantity)
-
-
-def _has_read(sensor: Sensor, device: str) -> bool:
-    """Whether the device was bound to the sensor: then it stands at the sensor's site."""
-    return any(epoch.device == device for epoch in sensor.epochs)
+def choices(row: Channel, sensors: list[Sensor], one: Proposal) -> list[tuple[str, str]]:
+    """Return the sensors that the channel may be: the proposed, those of its site, unread ones."""
+    fitting = [sensor for sensor in sensors if fits(row, sensor)]
+    fitting.sort(
+        key=lambda sensor: (
+            one.sensor is not None and sensor.id != one.sensor.id,
+            one.site is None or sensor.site_id != one.site.id,
+            _is_read(sensor),
+            sensor.site.code,
+            sensor.code,
+        )
+    )
+    return [(str(sensor.id), words_of(sensor)) for sensor in fitting[:MOST_CHOICES]]
 
 
 def _is_read(sensor: Sensor) -> bool:
     return bool(sensor.epochs) and sensor.epochs[-1].device is not None
 
 
-def _words(sensor: Sensor) -> str:
+def words_of(sensor: Sensor) -> str:
+    """Return a sensor as a choice: its site, code and name, and what it is read from now."""
     called = name(sensor.name) if sensor.name else t(f"quantity.{sensor.quantity}")
     words = f"{name(sensor.site.name)} · {sensor.code} {called}"
     reads = sensor.epochs[-1].device if sensor.epochs else None
@@ -78,10 +99,11 @@ def _words(sensor: Sensor) -> str:
 @allow(*CLAIMERS)
 @again(index)
 def claim() -> ResponseReturnValue:
-    """Bind a channel to a sensor; what has waited is loaded by the ingester."""
+    """Bind a channel to a sensor, or to a new one; what has waited is loaded by the ingester."""
     device, channel = request.form.get("device", ""), request.form.get("channel", "")
     begin_write()
-    sensor = _sensor(request.form.get("sensor", ""))
+    key = request.form.get("sensor", "")
+    sensor = _sensor(key) if key else _new_sensor()
     if not g.actor.has_role(*CLAIMERS, site_id=sensor.site_id):
         raise Forbidden(reason("workflow.role_needed", roles=list(CLAIMERS)))
     claim_channel(db.session(), device, channel, sensor, by=g.actor, now=site_now())
@@ -97,3 +119,20 @@ def _sensor(key: str) -> Sensor:
     if sensor is None:
         raise BadInput([Fault("sensor", reason("form.not_a_choice"))])
     return sensor
+
+
+def _new_sensor() -> Sensor:
+    form = request.form
+    site = next((one for one in sites_to_claim_at() if one.code == form.get("site")), None)
+    if site is None:
+        raise BadInput([Fault("site", reason("form.not_a_choice"))])
+    return add_sensor(
+        db.session(),
+        site,
+        code=form.get("code", "").strip(),
+        quantity=form.get("quantity", ""),
+        unit=form.get("unit", "").strip(),
+        interval_s=whole_number(form.get("interval_s", "")) or 0,
+        by=g.actor,
+        now=site_now(),
+    )

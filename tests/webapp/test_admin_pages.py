@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from models.job import Job
 from models.notice import Notice
@@ -81,6 +81,48 @@ def test_reading_again_is_asked_of_the_ingester(world):
         asked = [(job.kind, job.arguments["ids"]) for job in session.scalars(select(Job))]
     assert asked == [("decode-again", [number])] * 2
     assert world.cast.signed_in("duty").post(f"/quarantine/{number}/again").status_code == 403
+
+
+NEW = {
+    "device": "node-9", "channel": "crack", "sensor": "", "site": "tianning", "code": "C-03",
+    "quantity": "crack_width", "unit": "mm", "interval_s": "900",
+}  # fmt: skip
+
+
+def test_a_channel_is_claimed_as_a_new_sensor_with_what_is_proposed(world):
+    world.hear_channel(device="tianning-node-9")
+    engineer = world.cast.signed_in("engineer")
+    assert "Claim as new sensor C-03" in engineer.get("/channels/?lang=en").text
+
+    answer = engineer.post("/channels/claim", {**NEW, "device": "tianning-node-9"})
+
+    assert answer.status_code == 303
+    with world.store.reading() as session:
+        added = world.sensor(session, "C-03")
+        assert (added.quantity, added.interval_s) == ("crack_width", 900)
+        assert (added.epochs[-1].device, added.epochs[-1].channel) == ("tianning-node-9", "crack")
+    assert engineer.get("/sensors/tianning/C-03").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code": "C-01"},
+        {"code": "no good"},
+        {"quantity": ""},
+        {"unit": "V"},
+        {"site": "elsewhere"},
+        {"interval_s": "0"},
+    ],
+)
+def test_a_new_sensor_that_can_not_be_is_refused(world, change):
+    world.hear_channel()
+
+    answer = world.cast.signed_in("engineer").post("/channels/claim", {**NEW, **change})
+
+    assert answer.status_code == 422
+    with world.store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Sensor)) == 9
 
 
 def test_an_unclaimed_channel_proposes_sensors_that_fit_and_is_claimed(world):

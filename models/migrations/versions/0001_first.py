@@ -35,6 +35,7 @@ def upgrade() -> None:
     sa.Column('last_value', sa.Float(precision=53), nullable=True),
     sa.Column('count', sa.BigInteger(), nullable=False),
     sa.Column('claimed', sa.Boolean(), nullable=False),
+    sa.Column('topic', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('device', 'channel', name=op.f('pk_channel'))
     )
     op.create_index(op.f('ix_channel_claimed'), 'channel', ['claimed'], unique=False)
