@@ -42,6 +42,7 @@ PLACES = (
     ("reports.index", "file-text", 1),
     ("sensors.index", "device-analytics", 2),
     ("maintenance.index", "heartbeat", 2),
+    ("install.index", "qrcode", 2),
     ("rules.index", "adjustments", 2),
     ("channels.index", "plus", 2),
     ("gaps.index", "route", 2),

@@ -38,3 +38,10 @@ def a_profile(session: Session, cast: Cast) -> dict[str, Any]:
     }
     row, _ = load_profile_text(session, json.dumps(document), by=SYSTEM, now=machine_now())
     return {"code": row.code}
+
+
+@example("install.wait")
+def an_installed_sensor(session: Session, cast: Cast) -> dict[str, Any]:
+    """A sensor that was just installed."""
+    sensor = _sensor(session, cast, "C-CANARY-4")
+    return {"site": sensor.site.code, "code": sensor.code}
