@@ -28,6 +28,7 @@ from ingest.repeats import Repeats
 from ingest.rulebook import Rulebook
 from ingest.storing import Row
 from ingest.watermarks import Watermarks
+from ingest.weak import Weak
 from models.pulse import bump, registry_version
 from models.reasons import Reason
 from models.rules.judge import Sample
@@ -75,6 +76,7 @@ class Pipeline:
         self.exactly_once = ExactlyOnce()
         self.heard = Heard()
         self.gaps = Gaps()
+        self.weak = Weak()
         self.rain = rain.RainMemory()
         self.judges: Judges | None = None
         self.watermarks = Watermarks()
@@ -100,6 +102,7 @@ class Pipeline:
         """Start a transaction: read the registry and the memory where they are not up to date."""
         self.watermarks.keep()
         self.repeats.keep()
+        self.weak.recall(session)
         version = registry_version(session)
         if self.judges is None or self.judges.bindings.version != version:
             bindings = Bindings.load(session, version)
@@ -155,6 +158,7 @@ class Pipeline:
         self.judges = None
         self.heard = Heard()
         self.gaps = Gaps()
+        self.weak = Weak()
         self.rain = rain.RainMemory()
         self.lessons.pending = {}
         self.watermarks.forget()
@@ -205,7 +209,7 @@ class Pipeline:
             if not healed:
                 batch.refused.append((message, outcome.reason))
         conflict = False
-        for measurement in measurements:
+        for measurement in self.weak.marked(measurements):
             conflict |= self._measure(session, judges, batch, message, measurement)
         if conflict:
             batch.refused.append((message, quarantined("conflicting-duplicate")))

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from ingest import upkeep
+from ingest.message import Message
 from models.clock import machine_now
 from models.errors import BadInput, Forbidden, Refusal
 from models.heartbeat import LISTENING_SINCE, Heartbeat, beat, note_fact
@@ -20,7 +21,7 @@ from models.sensor_signs import signs
 from models.store import Store
 from models.times import to_ms
 from models.words.render import Reader, text
-from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain
+from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain, senml
 
 KEEPER = Actor("person", name="kim", grants=(Grant(None, "keeper"),))
 ENGINEER = Actor("person", name="eva", grants=(Grant(None, "engineer"),))
@@ -354,3 +355,23 @@ def test_bad_readings_are_stored_and_raise_nothing(house):
     with house.store.reading() as session:
         assert session.scalars(select(Reading.quality).where(Reading.quality >= 4)).all()
     assert house.alerts() == []
+
+
+def qualities(house: House) -> list[int]:
+    with house.store.reading() as session:
+        key = sensor(session, "C-01").key
+        rows = select(Reading.quality).where(Reading.sensor == key).order_by(Reading.at_ms)
+        return list(session.scalars(rows))
+
+
+def level(percent: float, minutes: float) -> Message:
+    return senml("node-1", "battery", percent, NOW + timedelta(minutes=minutes), unit="%EL")
+
+
+def test_readings_on_a_nearly_empty_battery_are_questionable_until_it_is_changed(house):
+    house.feed(level(9, 10), crack(0.5, NOW + HOUR / 4))
+    house.pipeline.forget()  # a restart knows it from what was heard last
+    house.feed(crack(0.5, NOW + HOUR / 2))
+    house.feed(level(90, 40), crack(0.5, NOW + 3 * HOUR / 4))
+
+    assert qualities(house) == [1, 3, 3, 1]
