@@ -100,16 +100,18 @@ def _measured(
     radios = {node.device: _stream(place, seed, node, "radio") for node in place.nodes}
     step_s = gcd(*(channel.every_s for node in place.nodes for channel in node.channels))
     nodes = sorted(place.nodes, key=lambda node: node.second)
+    numbers, boot = {node.device: count(1) for node in nodes}, f"{seed}-{scenario.begins_ms}"
     while world.at_ms <= ends_ms:
         world.step(world.at_ms + step_s * SECOND_MS)
         for node in nodes:
             records = _read(world, node, streams)
             if records:
                 at_ms = world.at_ms + node.second * SECOND_MS
-                radio = radios[node.device]
+                radio, number = radios[node.device], next(numbers[node.device])
                 arrives_ms, lost = at_ms + radio.randrange(*RADIO_MS), radio.random() < node.loses
                 if not lost:
-                    yield at_ms, _sent(place, node, at_ms, arrives_ms, records)
+                    payload = senml.pack(node.device, at_ms, records, number, boot)
+                    yield at_ms, _sent(place, node, at_ms, arrives_ms, payload)
 
 
 def _read(world: World, node: Node, streams: Streams) -> list[senml.Record]:
@@ -125,10 +127,7 @@ def _is_due(channel: Channel, at_ms: int) -> bool:
     return at_ms // SECOND_MS % channel.every_s == 0
 
 
-def _sent(
-    place: Place, node: Node, at_ms: int, arrives_ms: int, records: list[senml.Record]
-) -> Sent:
-    payload = senml.pack(node.device, at_ms, records)
+def _sent(place: Place, node: Node, at_ms: int, arrives_ms: int, payload: bytes) -> Sent:
     topic = senml.topic(place.code, node.device)
     return Sent(node.device, at_ms, Packet(arrives_ms, topic, payload, via=node.via))
 

@@ -15,6 +15,7 @@ from models.errors import BadInput, Fault, Forbidden, Refusal, Stale
 from models.inputs import Faults, whole_number
 from models.maintenance import work_at
 from models.people import STAFF
+from models.photo import photos_of
 from models.rainfall import caught_by
 from models.reasons import reason
 from models.retirement import WHYS, retire_sensor
@@ -30,6 +31,7 @@ from webapp.filters import local, t
 from webapp.forms import again
 from webapp.listing import wanted
 from webapp.papers import moment_of, number_of, text_of
+from webapp.photos import shown
 from webapp.policies import allow
 from webapp.scene import ORDER, value_words
 from webapp.series import find_sensor, first_view, read_past, summary, table_rows
@@ -112,6 +114,7 @@ def show(site: str, code: str) -> str:
         whys=[(why, t(f"sensor.retired_why.{why}")) for why in WHYS],
         kinds=[(kind, t(f"epoch.{kind}")) for kind in KINDS],
         work=work_at(session, sensor.id),
+        photos=shown(photos_of(session, sensor)),
         replacement=session.get(Sensor, sensor.replaced_by) if sensor.replaced_by else None,
         local_now=f"{local(now):%Y-%m-%dT%H:%M}",
     )

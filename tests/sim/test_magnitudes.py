@@ -27,6 +27,8 @@ def series(story: Scenario, seed: int) -> dict[str, Series]:
             pack = json.loads(packet.payload)
             device = pack[0]["bn"].rstrip(":")
             for record in pack:
+                if record["n"] in ("seq", "boot"):
+                    continue
                 found[f"{device}/{record['n']}"].append((pack[0]["bt"] * 1000, record["v"]))
     return {name: sorted(points) for name, points in found.items()}
 

@@ -213,3 +213,17 @@ def test_every_pin_of_a_drawing_is_a_sensor_or_an_element_and_lies_on_it() -> No
         assert all(0 <= pin["x"] <= 1 and 0 <= pin["y"] <= 1 for pin in pins)
         # A weather node's battery is of no place; every other sensor is on a drawing.
         assert sensors - {"B-01"} == {pin["sensor"] for pin in pins if "sensor" in pin}
+
+
+def test_a_node_numbers_its_packs_and_a_lost_one_leaves_a_gap() -> None:
+    numbers: dict[str, list[int]] = {}
+    for packet in first_days("tianning-2022", 7, 2):
+        records = json.loads(packet.payload) if packet.topic.endswith("/senml") else []
+        told = {record["n"]: record for record in records if isinstance(record, dict)}
+        if "seq" in told:
+            numbers.setdefault(records[0]["bn"], []).append(told["seq"]["v"])
+
+    assert numbers
+    for counted in numbers.values():
+        assert min(counted) <= 3
+        assert len(set(counted)) >= 0.9 * (max(counted) - min(counted) + 1)

@@ -275,7 +275,7 @@ def test_the_technicians_path_on_a_phone(world, origin, people, tmp_path, langua
         assert session.scalars(select(Reading).where(Reading.sensor == sensor.key)).all()
 
 
-def test_the_technicians_path_without_scripts(world, origin, people):
+def test_the_technicians_path_without_scripts(world, origin, people, tmp_path):
     speaks(world, 1.5)
     page = people.page(**PHONE, java_script_enabled=False)
     let_in(page, world, origin)
@@ -291,3 +291,8 @@ def test_the_technicians_path_without_scripts(world, origin, people):
     page.get_by_role("link", name="Look again").click()
 
     expect(page.locator("#lamp")).to_contain_text("First reading stored")
+    picture = tmp_path / "place.jpg"
+    picture.write_bytes(pictures.jpeg())
+    page.locator("#f-photo").set_input_files(picture)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#photos img")).to_have_count(1)
