@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.heartbeat import DEAD_AFTER, LISTENING_SINCE, Heartbeat
@@ -104,21 +104,10 @@ def _silent(session: Session, now: datetime, machine_now: datetime) -> Iterator[
 
 def _low_batteries(session: Session, now: datetime) -> Iterator[Sign]:
     """One sensor for each device whose battery is low: that which measures it, else the first."""
-    low = or_(
-        and_(Channel.quantity == "battery_voltage", Channel.last_value < LOW_V),
-        and_(Channel.quantity == "battery_level", Channel.last_value < LOW_PERCENT),
-    )
-    mine = and_(Epoch.device == Channel.device, Epoch.until.is_(None), Epoch.kind != "retired")
-    rows = session.execute(
-        select(Channel.device, Channel.quantity, Channel.last_value, Channel.last_ms, Sensor.id)
-        .join(Epoch, mine)
-        .join(Sensor, Epoch.sensor_id == Sensor.id)
-        .where(low, Sensor.retired_at.is_(None))
-        .order_by(Channel.device, Epoch.channel != Channel.channel, Sensor.key)
-    ).all()
-    first: dict[str, tuple[str | None, float | None, int, Any]] = {}
-    for device, quantity, value, last_ms, sensor_id in rows:
-        first.setdefault(device, (quantity, value, last_ms, sensor_id))
+    first: dict[str, tuple[str, float, int, Any]] = {}
+    for rows in (_own_batteries(session), _device_batteries(session)):
+        for device, quantity, value, last_ms, sensor_id in rows:
+            first.setdefault(device, (quantity, value, last_ms, sensor_id))
     if not first:
         return
     wanted = [facts[3] for facts in first.values()]
@@ -132,6 +121,42 @@ def _low_batteries(session: Session, now: datetime) -> Iterator[Sign]:
         severity = "high" if quantity == "battery_level" and nearly_empty else "low"
         why = reason(f"maintenance.{quantity}_low", sensor=sensor.code, value=value)
         yield Sign(sensor, "battery_low", from_ms(last_ms), severity, why)
+
+
+def _is_low(quantity: Any, value: Any) -> ColumnElement[bool]:
+    return or_(
+        and_(quantity == "battery_voltage", value < LOW_V),
+        and_(quantity == "battery_level", value < LOW_PERCENT),
+    )
+
+
+# A device's battery may be a sensor of the registry, or a channel that nobody has claimed.
+
+
+def _own_batteries(session: Session) -> Sequence[Any]:
+    state = SensorState
+    return session.execute(
+        select(Epoch.device, Sensor.quantity, state.value, state.heard_ms, Sensor.id)
+        .join(Sensor, Epoch.sensor_id == Sensor.id)
+        .join(state, state.sensor == Sensor.key)
+        .where(_is_low(Sensor.quantity, state.value), state.quality < BAD, _reads_now())
+        .order_by(Epoch.device, Sensor.key)
+    ).all()
+
+
+def _device_batteries(session: Session) -> Sequence[Any]:
+    return session.execute(
+        select(Channel.device, Channel.quantity, Channel.last_value, Channel.last_ms, Sensor.id)
+        .join(Epoch, Epoch.device == Channel.device)
+        .join(Sensor, Epoch.sensor_id == Sensor.id)
+        .where(~Channel.claimed, _is_low(Channel.quantity, Channel.last_value), _reads_now())
+        .order_by(Channel.device, Sensor.key)
+    ).all()
+
+
+def _reads_now() -> ColumnElement[bool]:
+    reads = and_(Epoch.device.is_not(None), Epoch.until.is_(None), Epoch.kind != "retired")
+    return and_(reads, Sensor.retired_at.is_(None))
 
 
 def _flat(session: Session, now: datetime) -> Iterator[Sign]:

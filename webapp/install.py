@@ -53,8 +53,8 @@ def index() -> str:
             func.count(),
             func.sum(case((Channel.claimed, 0), else_=1)),
         )
-        .where(Channel.last_ms >= since_ms)
         .group_by(Channel.device)
+        .having(func.max(Channel.last_ms) >= since_ms)
         .order_by(func.max(Channel.last_ms).desc(), Channel.device)
         .limit(LISTED)
     ).all()

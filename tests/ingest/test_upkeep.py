@@ -375,3 +375,13 @@ def test_readings_on_a_nearly_empty_battery_are_questionable_until_it_is_changed
     house.feed(level(90, 40), crack(0.5, NOW + 3 * HOUR / 4))
 
     assert qualities(house) == [1, 3, 3, 1]
+
+
+def test_a_battery_that_is_a_sensor_of_its_own_is_watched_there(house):
+    document = {"sites": [{"code": "hill", "name": {"zh": "山寺", "en": "Hill"}, "sensors": [
+        {"code": "B-01", "quantity": "battery_level", "unit": "%", "interval_s": 3600,
+         "source": {"device": "node-1", "channel": "battery"}}]}]}  # fmt: skip
+    house.load(document, NOW - timedelta(days=2))
+    house.feed(level(15, 10))
+
+    assert look(house, NOW + HOUR / 4) == [("B-01", "battery_low", "low")]

@@ -26,6 +26,7 @@ from models.scaffold import plan_scaffold
 from tests.harness.browser import PHONE, People, overflow_px, small_targets, violations
 from tests.webapp.cast import SYSTEM, Cast
 from tests.webapp.examples import load_examples
+from tests.webapp.test_gaps import hear, lose
 from tests.webapp.world import World, make_world
 from webapp.policies import policy_of
 from webapp.sessions import COOKIE
@@ -55,6 +56,8 @@ def world(cast: Cast) -> World:
     made.silence("C-02", "tower")
     made.quarantine(b"{")
     made.hear_channel()
+    lose(made, "tianning-1", 40, 43)
+    hear(made, "mute", qos0=True)
     with made.writing() as session:
         add_key(session, "node-1", (), device="node-1", by=SYSTEM, now=machine_now())
         note_use(session, {"node-1": Seen(1, used=True, refused=2, turned_away=1, slowed_ms=9000)})
@@ -126,7 +129,13 @@ def public_pages(world: World) -> list[Visit]:
             now=machine_now(),
         )
         paths = [f"/n/{closure.token}", f"/s/{scaffold.token}", "/no-such-page"]
-    return [*(Visit(path, "") for path in paths), Visit("/users/", "duty")]
+    asked = "device=node-9&channel=crack"
+    return [
+        *(Visit(path, "") for path in paths),
+        Visit("/users/", "duty"),
+        Visit(f"/install/node?{asked}", "engineer"),
+        Visit(f"/install/channel?{asked}", "engineer"),
+    ]
 
 
 @pytest.fixture
