@@ -36,6 +36,10 @@ def row(world: World, code: str) -> Maintenance:
         return session.scalars(select(Maintenance).where(Maintenance.code == code)).one()
 
 
+def version(world: World, code: str) -> str:
+    return str(row(world, code).version)
+
+
 def test_the_list_tells_what_is_late_and_the_desk_counts_it(world):
     need(world, "C-01", "high")
     need(world, "C-02")
@@ -54,10 +58,11 @@ def test_a_duty_officer_gives_the_work_to_a_keeper_who_mends_it(world):
 
     duty.post(f"/maintenance/{code}/assign", {"person": str(keeper.id), "due": "2022-03-22T09:00"})
     assert (row(world, code).state, row(world, code).owner_id) == ("assigned", keeper.id)
-    answer = duty.post(f"/maintenance/{code}/mend", {"work": "cleaned", "note": "x"})
+    seen = {"version": version(world, code)}
+    answer = duty.post(f"/maintenance/{code}/mend", {"work": "cleaned", "note": "x", **seen})
     assert answer.status_code == 403
     answer = world.cast.signed_in("keeper").post(
-        f"/maintenance/{code}/mend", {"work": "battery_changed", "note": "two new cells"}
+        f"/maintenance/{code}/mend", {"work": "battery_changed", "note": "two new cells", **seen}
     )
 
     assert answer.status_code == 303
@@ -75,7 +80,8 @@ def test_a_form_that_lacks_something_keeps_what_was_typed(world):
     keeper = world.cast.signed_in("keeper")
 
     answer = keeper.post(
-        f"/maintenance/{code}/mend", {"work": "re_zeroed", "note": "new zero", "_form": "mend"}
+        f"/maintenance/{code}/mend",
+        {"work": "re_zeroed", "note": "new zero", "_form": "mend", "version": version(world, code)},
     )
 
     assert answer.status_code == 422
