@@ -25,6 +25,7 @@ class Load:
     per_second: float = 0.0  # 0: flat out
     window: int = 64  # unanswered messages of each connection
     seconds: float = 0.0  # after which no more is sent, whatever is left; 0: all is sent
+    ahead_ms: int = 0  # how far the site's clock is ahead of this machine's
 
     @property
     def all_sensors(self) -> int:
@@ -87,7 +88,7 @@ def begin(
     argv = [str(built()), "-P", str(port), "-c", str(load.connections), "-s", str(load.sensors)]
     argv += ["-d", str(load.channels)]
     argv += ["-n", str(load.messages), "-r", str(load.per_second), "-W", str(load.window)]
-    argv += ["-t", str(load.seconds)]
+    argv += ["-t", str(load.seconds), "-o", str(load.ahead_ms)]
     argv += ["-a", str(acknowledged)] if acknowledged else []
     argv += ["-l", str(sent)] if sent else []
     argv += ["-R"] if reconnects else []

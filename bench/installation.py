@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -16,14 +17,16 @@ from bench.figures import BUILD
 from bench.meter import Cost, cost
 from bench.registry import fill, sqlite_copy
 from models.base import Base
+from models.clock import ClockStart, machine_now, site_now, start_clock
 from models.reading import WaitingReading
 from models.store import Store
+from models.times import to_ms
 from tests.harness.postgres import Postgres
 from tests.harness.processes import Process, Processes, free_port
 from tests.ingest import publisher as mqtt
 from tests.roles import RIDGEWATCH
 
-STARTS_WITHIN_S, GREETINGS = 900.0, 20
+STARTS_WITHIN_S, GREETINGS, CLOCK_READ_S = 900.0, 20, 3.0
 _TABLES = ("reading", "reading_recent")  # where readings lie, as far as this version has them
 
 
@@ -68,6 +71,16 @@ class Installation:
         with self.store.reading() as session:
             return session.scalar(select(func.count()).select_from(WaitingReading)) or 0
 
+    def set_before_the_hour(self, seconds: float) -> int:
+        """Let a full hour be that far away in site time; return the ms that its clock is ahead."""
+        now = machine_now()
+        hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
+        with self.store.writing() as session:
+            start_clock(session, ClockStart(hour - timedelta(seconds=seconds + CLOCK_READ_S), 1.0))
+        time.sleep(CLOCK_READ_S)  # the ingester reads its clock every second
+        with self.store.reading() as session:
+            return to_ms(site_now(session)) - to_ms(machine_now())
+
     def cost(self) -> Cost:
         """Return what the ingester has cost so far."""
         return cost(self.pid)
@@ -90,7 +103,7 @@ class Installation:
         while (stored := self.stored()) < count:
             if time.monotonic() > until:
                 raise TimeoutError(f"{stored} of {count} stored")
-            time.sleep(0.02)
+            time.sleep(0.1)  # counting costs the machine something too
 
 
 def tables() -> list:
