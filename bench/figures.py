@@ -13,7 +13,10 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "bench"
 RESULTS = BUILD / "results.json"
-HEAD = "| what | ours | beside it | ratio | promised | met |\n| --- | --- | --- | --- | --- | --- |"
+HEAD = """
+| `python -m bench …` | what | ours | beside it | ratio | promised | met |
+| --- | --- | --- | --- | --- | --- | --- |
+""".strip()
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,13 @@ class Figure:
             parts.append(f"promised {self._bar()}: {'met' if self.met else 'NOT MET'}")
         return ", ".join(parts)
 
-    def row(self) -> str:
-        """Return its line of the Markdown table."""
+    def row(self, run: str) -> str:
+        """Return its line of the Markdown table, after the run that found it."""
         beside = "" if self.reference is None else f"{_short(self.reference)} {self.beside}"
         ratio = "" if self.ratio is None else f"{_short(self.ratio)} ×"
         cells = (self.what, f"{_short(self.ours)} {self.unit}".strip(), beside, ratio)
         met = {None: "", True: "yes", False: "**no**"}[self.met]
-        return f"| {' | '.join(cells)} | {self._bar()} | {met} |"
+        return f"| {run} | {' | '.join(cells)} | {self._bar()} | {met} |"
 
     def _bar(self) -> str:
         times = "" if self.reference is None else " ×"
@@ -109,11 +112,12 @@ def keep(name: str, figures: Iterable[Figure], options: Mapping[str, Any]) -> No
 
 
 def table() -> str:
-    """Return all that was kept, in Markdown, each measurement with its date and options."""
+    """Return all that was kept as one Markdown table, and when and on what it was found."""
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    parts = []
+    rows, told = [], []
     for name, run in known.items():
-        options = " ".join(f"--{key} {value}" for key, value in run["options"].items())
-        parts.append(f"`python -m bench {' '.join([name, options]).strip()}`, {run['at']}")
-        parts.append("\n".join([HEAD, *(Figure(**one).row() for one in run["figures"])]))
-    return "\n\n".join([*parts, machine()])
+        options = [f"--{key} {value}" for key, value in run["options"].items()]
+        said = " ".join([name, *options])
+        rows += [Figure(**one).row(f"`{said}`") for one in run["figures"]]
+        told.append(f"- `{said}`: {run['at']}, {run['machine']}")
+    return "\n".join([HEAD, *rows, "", *told])
