@@ -27,8 +27,7 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def receiver(inbox: Inbox) -> Iterator[Receiver]:
-    doors = [Door("127.0.0.1", 0, anonymous=True)]
-    receiver = Receiver(doors, inbox, lambda: int(time.time() * 1000))
+    receiver = Receiver([Door("127.0.0.1", 0, anonymous=True)], inbox, _now_ms)
     receiver.start()
     yield receiver
     receiver.stop()
@@ -59,6 +58,10 @@ def test_the_load_generators_messages_decode_to_what_it_says_it_sent(
     assert sorted(decoded) == sorted(_recorded(said)) == sorted(_recorded(heard))
     assert len(set(decoded)) == LOAD.messages
     assert {sensor for sensor, _ in decoded} == set(range(LOAD.all_sensors))
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _reading(message: Message) -> tuple[int, int]:
