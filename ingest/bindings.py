@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
 from models.alert import Subject
 from models.registry import Element, Site, Zone
@@ -40,7 +41,6 @@ class SensorFacts:
     key: int
     id: uuid.UUID
     code: str
-    name: Mapping[str, str]
     site_id: uuid.UUID
     site_code: str
     timezone: str
@@ -108,28 +108,46 @@ class Bindings:
     def load(cls, session: Session, version: int) -> Bindings:
         """Read sensors, epochs and zones in a fixed number of queries."""
         sites = {site.id: site for site in session.scalars(select(Site))}
-        zones = list(session.scalars(select(Zone).where(Zone.retired.is_(False))))
-        homes = {e.id: e.building_id for e in session.scalars(select(Element))}
-        rows = session.scalars(
-            select(Sensor).options(selectinload(Sensor.epochs)).order_by(Sensor.key)
-        ).all()
-        channels: dict[tuple[str, str], list[Bound]] = {}
-        facts = []
-        for row in rows:
-            facts.append(_facts(row, sites[row.site_id], _zones_of(row, zones, homes, sites)))
-            for epoch in row.epochs:
-                _bind(channels, row.key, epoch)
         by_code = {site.code: site.id for site in sites.values()}
+        zones = list(session.scalars(select(Zone).where(Zone.retired.is_(False))))
+        homes = dict(session.execute(select(Element.id, Element.building_id)).all())
+        epochs: dict[uuid.UUID, list[Any]] = {}
+        # Columns, not objects: a nation has a million of each.
+        for epoch in session.execute(select(*_EPOCH).order_by(Epoch.since, Epoch.id)):
+            epochs.setdefault(epoch.sensor_id, []).append(epoch)
+        channels: dict[tuple[str, str], list[Bound]] = {}
+        facts, near = [], _by_site(zones)
+        known: dict[tuple[Stretch, ...], tuple[Stretch, ...]] = {}
+        for row in session.execute(select(*_SENSOR).order_by(Sensor.key)):
+            mine = epochs.pop(row.id, [])
+            stretches = _stretches(mine)
+            stretches = known.setdefault(stretches, stretches)
+            places = _zones_of(row, near, homes, sites, by_code)
+            facts.append(_facts(row, sites[row.site_id], places, mine, stretches))
+            for epoch in mine:
+                _bind(channels, row.key, epoch)
         zone_subjects = {subject.text: subject for subject in _subjects(zones, sites)}
         return cls(version, facts, channels, zone_subjects, by_code)
 
 
-def _facts(row: Sensor, site: Site, zones: tuple[Subject, ...]) -> SensorFacts:
+_EPOCH = (Epoch.sensor_id, Epoch.kind, Epoch.since, Epoch.until, Epoch.device, Epoch.channel,
+          Epoch.offset, Epoch.scale, Epoch.continues)  # fmt: skip
+_SENSOR = (Sensor.key, Sensor.id, Sensor.code, Sensor.site_id, Sensor.building_id,
+           Sensor.element_id, Sensor.quantity, Sensor.unit, Sensor.interval_s, Sensor.serves,
+           Sensor.retired_at)  # fmt: skip
+
+
+def _facts(
+    row: Any,
+    site: Site,
+    zones: tuple[Subject, ...],
+    epochs: Sequence[Any],
+    stretches: tuple[Stretch, ...],
+) -> SensorFacts:
     return SensorFacts(
         key=row.key,
         id=row.id,
         code=row.code,
-        name=row.name or {"zh": row.code, "en": row.code},
         site_id=row.site_id,
         site_code=site.code,
         timezone=site.timezone,
@@ -145,13 +163,13 @@ def _facts(row: Sensor, site: Site, zones: tuple[Subject, ...]) -> SensorFacts:
         ),
         zones=zones,
         serves=tuple(row.serves or ()),
-        stretches=_stretches(row.epochs),
+        stretches=stretches,
         retired=row.retired_at is not None,
-        attended_ms=max((to_ms(e.since) for e in row.epochs if e.kind in ATTENDED), default=0),
+        attended_ms=max((to_ms(e.since) for e in epochs if e.kind in ATTENDED), default=0),
     )
 
 
-def _stretches(epochs: Sequence[Epoch]) -> tuple[Stretch, ...]:
+def _stretches(epochs: Sequence[Any]) -> tuple[Stretch, ...]:
     found: list[Stretch] = []
     for epoch in epochs:
         since = to_ms(epoch.since)
@@ -162,7 +180,7 @@ def _stretches(epochs: Sequence[Epoch]) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
-def _bind(channels: dict[tuple[str, str], list[Bound]], key: int, epoch: Epoch) -> None:
+def _bind(channels: dict[tuple[str, str], list[Bound]], key: int, epoch: Any) -> None:
     if epoch.device is None or epoch.kind == "retired":
         return
     until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
@@ -173,17 +191,26 @@ def _bind(channels: dict[tuple[str, str], list[Bound]], key: int, epoch: Epoch) 
         bounds.append(Bound(to_ms(epoch.since), until, key))
 
 
+def _by_site(zones: Iterable[Zone]) -> dict[uuid.UUID, list[Zone]]:
+    found: dict[uuid.UUID, list[Zone]] = {}
+    for zone in zones:
+        found.setdefault(zone.site_id, []).append(zone)
+    return found
+
+
 def _zones_of(
-    row: Sensor,
-    zones: Iterable[Zone],
+    row: Any,
+    zones: Mapping[uuid.UUID, Sequence[Zone]],
     homes: Mapping[uuid.UUID, uuid.UUID],
     sites: Mapping[uuid.UUID, Site],
+    by_code: Mapping[str, uuid.UUID],
 ) -> tuple[Subject, ...]:
     """A sensor counts in the zones that hold its element or building, or that it serves."""
-    serves = set(row.serves or ())
+    serves = row.serves or ()
     building = row.building_id or homes.get(row.element_id) if row.element_id else row.building_id
     found = []
-    for zone in zones:
+    around = dict.fromkeys([row.site_id, *(by_code[code] for code in serves if code in by_code)])
+    for zone in (zone for site_id in around for zone in zones.get(site_id, ())):
         stands = zone.site_id == row.site_id and (
             str(row.element_id) in zone.element_ids or str(building) in zone.building_ids
         )
