@@ -106,8 +106,11 @@ async function sendAll(form, field) {
 }
 
 export function start() {
-  for (const form of document.querySelectorAll('form[data-photos]')) {
-    const field = form.querySelector('input[type="file"]');
-    field.addEventListener('change', () => { if (field.files.length) sendAll(form, field); });
+  // On the document: a live page may put another form in the place of the first.
+  document.addEventListener('change', ({ target }) => {
+    if (target.type === 'file' && target.files.length && target.closest('form[data-photos]')) sendAll(target.form, target);
+  });
+  for (const field of document.querySelectorAll('form[data-photos] input[type="file"]')) {
+    if (field.files.length) sendAll(field.form, field);  // chosen before this script came
   }
 }

@@ -47,12 +47,14 @@ def the_code_on_the_sheet_leads_to_the_notice(story: Telling) -> None:
     duty.sees(address.removeprefix("http://"), duty.page.locator("body"))
     wanted, code = wanted_modules(address), duty.page.locator(".qr-code").first
     # Ten pixels a module: at its size on paper a module is 3.7, and where it falls is chance.
-    code.evaluate(
-        "(one, px) => { one.style.width = one.style.height = `${px}px`; }",
-        10 * (len(wanted) + 2 * QUIET),
-    )
+    code.evaluate(_LAID_OUT, f"{10 * (len(wanted) + 2 * QUIET)}px")
 
     assert modules(code.screenshot(scale="device"), len(wanted)) == wanted
+
+
+_LAID_OUT = """(one, size) => Object.assign(one.style, {
+  position: 'fixed', top: 0, left: 0, zIndex: 9, maxWidth: 'none', width: size, height: size,
+})"""
 
 
 def wanted_modules(address: str) -> list[str]:

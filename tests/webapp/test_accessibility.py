@@ -173,6 +173,7 @@ class Walk:
             page.context.add_cookies([cookie])
         seen = len(self.people.complaints)
         between = "&" if "?" in visit.path else "?"
+        page.goto("about:blank")  # what the last page was still fetching aborts no other
         page.goto(f"{self.origin}{visit.path}{between}lang={language}")
         where = f"{visit.path} ({visit.role or 'visitor'}, {device}, {language}, {light})"
         self._note(where, [*violations(page), *self.people.complaints[seen:]])
