@@ -20,7 +20,7 @@ from bench.options import Options
 
 # Starts are what there is most of here, and each reads all sensors: fewer of them, unless told.
 SITES, SENSORS, KILLS, EVERY_S = 5058, 4, 20, 3.0
-PER_SECOND, WINDOW, FOR_EVER = 17_000, 64, 10**9
+PER_SECOND, WINDOW, FOR_EVER = 17_000, 16, 10**9
 _RECORD = struct.Struct("<IQ")
 
 Key = tuple[int, int]  # sensor, ms
