@@ -174,7 +174,7 @@ class Judges:
                 self.sensors[key].states = []
 
     def blank(self, key: int) -> None:
-        """Remember nothing of a sensor; it is another ingester's, or will be read when it is ours."""
+        """Remember nothing of a sensor: it is another ingester's, or is read at its first use."""
         self.sensors[key] = SensorMemory(key, self._changed)
 
     def _remember(self, session: Session, facts: SensorFacts, row: Any) -> None:

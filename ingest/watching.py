@@ -151,7 +151,7 @@ def _severity_of(role: str) -> str:
 def _why(session: Session, role: str, what: str, **values: str) -> Reason:
     """Name the share where there are several: the others go on."""
     if _is_ingester(role) and shares_agreed(session) > 1:
-        return reason(f"system.share_{what}", share=number_of(role) + 1, **values)
+        return reason(f"system.share_{what}", share=number_of(role), **values)
     return reason(f"system.{role.partition('/')[0]}_{what}", **values)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import DBAPIError
 
+from ingest import watching
 from ingest.commons import Commons, RegistryMoved
 from ingest.holder import is_gone, new_holder
 from ingest.inbox import Inbox
@@ -19,14 +21,16 @@ from ingest.worker import Worker
 from models.alert import Alert
 from models.clock import machine_now
 from models.errors import BadInput, Refusal
-from models.heartbeat import Heartbeat, Lease
-from models.lease import LeaseLost
+from models.heartbeat import Heartbeat, Lease, beat
+from models.lease import LeaseLost, fence, hold
 from models.people import machine
-from models.reading import RainEpisode, Reading
+from models.reading import RainEpisode, Reading, SensorState
 from models.registry_file.load import load
+from models.sensor import Sensor
 from models.settings import Settings
-from models.share import SHARE_LASTS, agree, lease_name, share_of, take_share
+from models.share import SHARE_LASTS, agree, lease_name, role_of, share_of, take_share
 from models.store import Store
+from models.times import to_ms
 from sensors_sim.connection import Connection
 from tests.harness.mosquitto import Mosquitto
 from tests.harness.processes import Process, Processes, wait_until
@@ -245,6 +249,49 @@ def test_a_writer_that_slept_too_long_writes_and_acknowledges_nothing(
         assert session.scalar(select(func.count()).select_from(Reading)) == 2
         assert session.scalar(select(func.count()).select_from(Alert)) == 1
     store.close()
+
+
+def test_who_is_stopped_within_a_transaction_keeps_nobody_waiting(store: Store) -> None:
+    lasts = timedelta(seconds=0.3)
+    with store.writing() as session:
+        assert hold(session, "share/0", "sleeper", machine_now(), lasts) == 1
+
+    def take_over() -> int | None:
+        with store.writing() as session:
+            return hold(session, "share/0", "heir", machine_now(), lasts)
+
+    tokens: list[int] = []
+    with pytest.raises(DBAPIError) as ended, store.writing() as session:
+        fence(session, "share/0", "sleeper", 1, machine_now(), lasts)
+        wait_until(lambda: (token := take_over()) and tokens.append(token) is None, "an heir")
+        session.execute(select(Lease))
+    assert getattr(ended.value.orig, "sqlstate", "") == "25P03"
+    assert tokens == [2]
+
+
+def test_a_share_without_an_owner_is_one_critical_alert_for_its_own_sensors(two: Two) -> None:
+    two.hear(crack(0.1), rain_of(0.0, NOW))
+    dead = role_of(share_of("node-1", 2))
+    with two.store.writing() as session:
+        agree(session, 2, "anyone", machine_now(), is_gone)
+        for role in ("ingest", "ingest/1"):
+            beat(session, role)
+    for _ in range(2):
+        with two.store.writing() as session:
+            roles = watching.with_shares(session, ("ingest", "work"))
+            tell = watching.untold(session, roles, {dead})
+            watching.tell(session, tell, {dead}, NOW)
+    (alert,) = two.alerts("SYSTEM")
+    assert (alert.subject, alert.severity) == (f"system:{dead}", "critical")
+    assert alert.reason["code"] == "system.share_dead"
+    with two.store.reading() as session:
+        rows = session.execute(
+            select(Sensor.code, SensorState.silent_since_ms).join(
+                SensorState, SensorState.sensor == Sensor.key
+            )
+        )
+        silent = {code: since_ms for code, since_ms in rows}
+    assert silent == {"C-01": to_ms(NOW), "R-01": None}
 
 
 def test_ingesters_that_disagree_on_the_number_of_shares_are_refused(store: Store) -> None:
