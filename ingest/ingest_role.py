@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
@@ -14,20 +13,16 @@ from typing import Any
 from sqlalchemy import select
 
 from ingest import claims, own_profiles
-from ingest.commons import Commons
-from ingest.dealing import Dealer, wait_for_the_only
 from ingest.disk_alarm import DiskAlarm
 from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
 from ingest.keys import StoredKeys
 from ingest.message import Source
-from ingest.pipeline import Pipeline
 from ingest.receiver.certificate import Certificate
 from ingest.receiver.door import Door, Limit
 from ingest.receiver.listener import Receiver
 from ingest.reserve import Reserve
 from ingest.resuming import resume_clock
-from ingest.shares import Share
 from ingest.storage_faults import give_up, is_storage_lost
 from ingest.subscriber import Subscriber
 from ingest.telling import TELL_EVERY_S, Telling
@@ -47,51 +42,27 @@ log = logging.getLogger(__name__)
 INBOX_LIMIT = 20_000
 WATCH_EVERY_S, JOBS_EVERY_S = 5.0, 0.5
 CONNECTS_WITHIN_S = 5.0
+CLIENT_ID = "ridgewatch-ingest"
 
 
 def run(settings: Settings, store: Store, stop: Event) -> None:
     """Take messages in until told to stop. Raises Refusal where the address is taken."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)  # with a database elsewhere nobody has
-    disk = _disk(settings, store)
-    disk.prepare(stop.is_set)  # a full disk has no room even to say who we are
+    resume_clock(store)
+    time = SiteTime()
+    inbox = Inbox(INBOX_LIMIT)
+    disk = FullDisk(
+        store, DiskAlarm.of(settings, store), Reserve(settings.data_dir, settings.reserve_bytes)
+    )
+    worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set, disk=disk)
+    worker.refresh_clock()
+    disk.prepare(stop.is_set)  # a full disk has no room even to say where we listen
     helpers = [
         Thread(target=_watch_the_clock, args=(store, stop), name="watch", daemon=True),
         Thread(target=_do_jobs, args=(store, stop), name="jobs", daemon=True),
     ]
-    if settings.shares > 1:
-        for helper in helpers:
-            helper.start()
-        Dealer(store, settings.shares, partial(_work_on_share, settings, store)).run(stop)
-    elif (share := wait_for_the_only(store, stop)) is not None:
-        resume_clock(store)
-        _work_alone(settings, store, stop, share, disk, helpers)
-        with store.writing() as session:
-            share.let_go(session)
-    for helper in helpers:
-        if helper.ident is not None:
-            helper.join()
-
-
-def _disk(settings: Settings, store: Store) -> FullDisk:
-    reserve = Reserve(settings.data_dir, settings.reserve_bytes)
-    return FullDisk(store, DiskAlarm.of(settings, store), reserve)
-
-
-def _work_alone(
-    settings: Settings,
-    store: Store,
-    stop: Event,
-    share: Share,
-    disk: FullDisk,
-    helpers: list[Thread],
-) -> None:
-    time = SiteTime()
-    inbox = Inbox(INBOX_LIMIT)
-    worker = Worker(store, inbox, {}, time=time, stopping=stop.is_set, disk=disk, share=share)
-    worker.refresh_clock()
-    with _sources(settings, store, inbox, time, share) as sources:
+    with _sources(settings, store, inbox, time) as sources:
         worker.sources = sources
-        where = _say_where(settings, store, sources, share)
+        where = _say_where(settings, store, sources)
         if isinstance(receiver := sources.get("receiver"), Receiver):
             telling = Telling(store, receiver, where)
             telling.begin()
@@ -99,33 +70,13 @@ def _work_alone(
         for helper in helpers:
             helper.start()
         worker.run()
-
-
-def _work_on_share(settings: Settings, store: Store, share: Share, stop: Event) -> None:
-    """Take in one share of several: a session, an inbox and a worker of its own."""
-    time = SiteTime()
-    inbox = Inbox(INBOX_LIMIT)
-    disk = _disk(settings, store)
-    worker = Worker(
-        store,
-        inbox,
-        {},
-        pipeline=Pipeline(commons=Commons(share)),
-        time=time,
-        stopping=stop.is_set,
-        disk=disk,
-        share=share,
-    )
-    worker.refresh_clock()
-    with _sources(settings, store, inbox, time, share) as sources:
-        worker.sources = sources
-        _say_where(settings, store, sources, share)
-        worker.run()
+    for helper in helpers:
+        helper.join()
 
 
 @contextmanager
 def _sources(
-    settings: Settings, store: Store, inbox: Inbox, time: SiteTime, share: Share
+    settings: Settings, store: Store, inbox: Inbox, time: SiteTime
 ) -> Iterator[dict[str, Source]]:
     """Start what the settings name; stop it again, without wills, at the end."""
     running: dict[str, Receiver | Subscriber] = {}
@@ -134,7 +85,7 @@ def _sources(
         if settings.receives:
             running["receiver"] = _receiver(settings, store, inbox, time, zone)
         if settings.mqtt is not None:
-            running["subscriber"] = _subscriber(settings, inbox, time, zone, share)
+            running["subscriber"] = _subscriber(settings, inbox, time, zone)
         yield dict(running)
     finally:
         for source in running.values():
@@ -193,20 +144,17 @@ def _certificate(settings: Settings) -> Certificate | None:
         ) from None
 
 
-def _subscriber(
-    settings: Settings, inbox: Inbox, time: SiteTime, zone: str, share: Share
-) -> Subscriber:
+def _subscriber(settings: Settings, inbox: Inbox, time: SiteTime, zone: str) -> Subscriber:
     assert settings.mqtt is not None
     subscriber = Subscriber(
         settings.mqtt,
         settings.mqtt_topics,
         inbox,
         time.now_ms,
-        share.client_id,
+        CLIENT_ID,
         timezone=zone,
         ca=settings.mqtt_ca,
         state_dir=settings.data_dir,
-        may_connect=share.is_held,
     )
     subscriber.start()
     _wait_until(lambda: subscriber.connected, CONNECTS_WITHIN_S)
@@ -227,9 +175,7 @@ def _common_timezone(store: Store) -> str:
     return zones.pop() if len(zones) == 1 else "UTC"
 
 
-def _say_where(
-    settings: Settings, store: Store, sources: dict[str, Source], share: Share
-) -> dict[str, Any]:
+def _say_where(settings: Settings, store: Store, sources: dict[str, Source]) -> dict[str, Any]:
     """Leave in the heartbeat where messages are taken: a free port may have been asked for."""
     facts: dict[str, Any] = {"sources": ",".join(sorted(sources))}
     receiver = sources.get("receiver")
@@ -238,8 +184,7 @@ def _say_where(
     if settings.mqtt is not None:
         facts["broker"] = f"{settings.mqtt.host}:{settings.mqtt.port}"
     with store.writing() as session:
-        share.fence(session)
-        beat(session, share.role, pid=os.getpid(), facts=facts)
+        beat(session, "ingest", pid=os.getpid(), facts=facts)
     log.info("role=ingest %s", " ".join(f"{name}={value}" for name, value in facts.items()))
     return facts
 

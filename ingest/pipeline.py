@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from ingest import alerting, rain, rollups, silence, storing, watching
 from ingest.bindings import Bindings, SensorFacts
-from ingest.commons import Commons
 from ingest.devices import Heard
 from ingest.exactly_once import ExactlyOnce
 from ingest.formats.decode import decode
@@ -69,9 +68,8 @@ class Pipeline:
     mirror is wrong: call `forget`, and it is read anew.
     """
 
-    def __init__(self, memory: Memory | None = None, commons: Commons | None = None) -> None:
+    def __init__(self, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
-        self.commons = commons  # what other ingesters write too; None where there is only this one
         self.lessons = Lessons()
         self.profiles = OwnProfiles()
         self.repeats = Repeats()
@@ -108,19 +106,13 @@ class Pipeline:
         version = registry_version(session)
         if self.judges is None or self.judges.bindings.version != version:
             bindings = Bindings.load(session, version)
-            rulebook = Rulebook.load(session)
-            if self.commons is None:
-                self.judges = Judges.load(session, bindings, rulebook)
-            else:
-                self.judges = self.commons.load(session, bindings, rulebook, self.rain)
+            self.judges = Judges.load(session, bindings, Rulebook.load(session))
 
     def take(
         self, session: Session, decoded: Sequence[tuple[Message, Decoded]], now: datetime
     ) -> Batch:
         """Store and judge a batch in the caller's transaction, in order of arrival."""
         judges = self._at_work()
-        if self.commons is not None:
-            self.commons.before_batch(session, judges, self.rain, decoded)
         batch = Batch(found=judges.adopted)
         judges.adopted = []
         for message, outcome in decoded:
@@ -143,15 +135,12 @@ class Pipeline:
     def tick(self, session: Session, now: datetime, listening_since_ms: int | None = None) -> None:
         """Let time itself speak: silence, delays that ripen, windows that run empty."""
         judges = self._at_work()
-        if self.commons is not None:
-            self.commons.before_tick(session, judges)
         now_ms = to_ms(now)
         found = [*judges.adopted, *judges.tick(now_ms, listening_since_ms)]
         judges.adopted = []
         alerting.write(session, found, now)  # silence's own alert is there to be called unknown
         silence.notice(session, judges, now, listening_since_ms)
-        if self.commons is None or self.commons.leads:
-            rain.tick(session, self.rain, judges, now)
+        rain.tick(session, self.rain, judges, now)
 
     def flush(self, session: Session, now: datetime) -> None:
         """Write what the batches and ticks of this transaction remember; then commit."""
@@ -163,8 +152,6 @@ class Pipeline:
         if self.judges is not None:
             self.judges.save(session)
         bump(session)
-        if self.commons is not None and self.judges is not None:
-            self.commons.after(session, self.judges, self.rain)
 
     def forget(self) -> None:
         """Drop what mirrors the database, and what the failed batch has taught."""

@@ -44,8 +44,7 @@ class Subscriber:
     """Puts what the broker delivers into the inbox; `acknowledge` answers for it, in order.
 
     `state_dir` remembers the subscription over restarts, so that a session which the broker has
-    lost is told from one that never was. While it `may_connect` not, it stays away: with the same
-    client id it would push out another ingester that has taken its share over.
+    lost is told from one that never was.
     """
 
     def __init__(
@@ -59,9 +58,7 @@ class Subscriber:
         timezone: str = "UTC",
         ca: Path | None = None,
         state_dir: Path | None = None,
-        may_connect: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._may_connect = may_connect
         self._broker, self._inbox, self._now_ms = broker, inbox, now_ms
         self._client_id, self._timezone = client_id, timezone
         wanted = without_overlaps((TOPIC, *topics))
@@ -139,8 +136,6 @@ class Subscriber:
             self._stopping.wait(min(left_s, 1))
 
     def _connect(self) -> bool:
-        if not self._may_connect():
-            return False
         try:
             to_broker.connect(self._client, self._broker)
         except OSError as error:  # also ssl.SSLError and socket.gaierror

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from ingest import silence
-from ingest.commons import RegistryMoved
 from ingest.disk_alarm import DiskAlarm
 from ingest.formats.decoded import Decoded, quarantined
 from ingest.full_disk import FullDisk
@@ -24,13 +23,11 @@ from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Source
 from ingest.pipeline import CLOCK_TOPIC, Pipeline
 from ingest.reserve import Reserve
-from ingest.shares import Share
 from ingest.steps import Steps
-from ingest.storage_faults import give_up, is_deadlock, is_disk_full
+from ingest.storage_faults import give_up, is_disk_full
 from ingest.storing import quarantine
 from models.clock import TICK, SiteClock, machine_now, site_clock
 from models.heartbeat import LISTENING_SINCE, beat, note_fact
-from models.lease import LeaseLost
 from models.store import Store
 from models.times import to_ms
 
@@ -71,7 +68,6 @@ class Worker:
     listening_since_ms: int | None = None
     ticked_until: datetime | None = None
     disk: FullDisk | None = None
-    share: Share | None = None  # None: nobody else can write to this database
     steps: Steps = field(default_factory=Steps)
     _ticked_before: datetime | None = None  # as the last commit left it
     _beaten_s: float = 0.0
@@ -81,7 +77,7 @@ class Worker:
         """Work until `stopping`; whatever is in the inbox then was never acknowledged."""
         try:
             self._work()
-        except (DBAPIError, sqlite3.Error, LeaseLost) as fault:
+        except (DBAPIError, sqlite3.Error) as fault:
             give_up(fault)
 
     def _work(self) -> None:
@@ -117,7 +113,7 @@ class Worker:
     def take(self, deliveries: Sequence[Delivery]) -> None:
         """Decode, store and judge; commit; acknowledge in the order of arrival."""
         decoded = self.pipeline.decode([delivery.message for delivery in deliveries])
-        self._commit(decoded if self.share is None else self.share.own(decoded))
+        self._commit(decoded)
         for source, run in groupby(deliveries, key=lambda one: one.message.source):
             self.sources[source].acknowledge(list(run))
 
@@ -136,10 +132,11 @@ class Worker:
                 self._begin(session)
                 self._tick_until(session, now)
                 self.pipeline.flush(session, now)
-        except Exception as fault:
+        except StaleDataError:
+            self._forget()  # somebody changed what was ticked: the next turn ticks it again
+        except Exception:
             self._forget()
-            if not _is_in_each_others_way(fault):
-                raise
+            raise
 
     def _listen_anew(self, step: timedelta) -> None:
         """The machine's clock was set: no minute of that was one in which somebody was silent."""
@@ -160,17 +157,9 @@ class Worker:
         On PostgreSQL a person may change an alert while it is judged here. That is nobody's
         fault, and no message's: it is judged again, from what is true now.
         """
-        if not decoded:
-            return
         try:
             self._write(decoded)
             return
-        except LeaseLost:
-            self._forget()
-            raise
-        except RegistryMoved:
-            self._forget()
-            return self._commit(decoded)
         except StaleDataError as lost:
             refused: Exception = lost
             if tries > 1:
@@ -178,9 +167,6 @@ class Worker:
                 self._commit(decoded, tries - 1)
                 return
         except DBAPIError as fault:
-            if is_deadlock(fault):
-                self._forget()
-                return self._commit(decoded)
             if not _refuses_a_row(fault):
                 self._forget()
                 raise
@@ -208,7 +194,6 @@ class Worker:
 
     def _begin(self, session: Session) -> datetime:
         """Begin a transaction; return the site's instant."""
-        self._fence(session)
         self._read_clock(session)
         now = self.time.now()
         if self.ticked_until is None:
@@ -216,10 +201,6 @@ class Worker:
         self._ticked_before = self.ticked_until
         self.pipeline.begin(session)
         return now
-
-    def _fence(self, session: Session) -> None:
-        if self.share is not None:
-            self.share.fence(session)
 
     def _forget(self) -> None:
         """Nothing of the failed transaction has happened, its minutes neither."""
@@ -246,7 +227,6 @@ class Worker:
     def _set_aside(self, message: Message, fault: Exception) -> None:
         log.error("could_not_store topic=%r error=%r", message.topic[:200], str(fault)[:300])
         with self.store.writing() as session:
-            self._fence(session)
             quarantine(session, [(message, quarantined("could-not-be-stored"))])
 
     def _read_clock(self, session: Session) -> None:
@@ -256,18 +236,11 @@ class Worker:
             self.ticked_until, self.listening_since_ms = None, self.time.now_ms()
 
     def _beat(self) -> None:
-        role = "ingest" if self.share is None else self.share.role
         with self.store.writing() as session:
-            self._fence(session)
             self._read_clock(session)
             self.pipeline.recall(session)
-            beat(session, role, done_until=self.ticked_until, pid=os.getpid())
-            note_fact(session, role, LISTENING_SINCE, self.listening_since_ms)
-
-
-def _is_in_each_others_way(fault: Exception) -> bool:
-    """Whether another changed what ours had read, or waited for it: the next turn does it again."""
-    return isinstance(fault, RegistryMoved | StaleDataError) or is_deadlock(fault)
+            beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
+            note_fact(session, "ingest", LISTENING_SINCE, self.listening_since_ms)
 
 
 def _refuses_a_row(fault: DBAPIError) -> bool:

@@ -18,8 +18,7 @@ NEEDED = ("ingest", "clock", "work")
 def look_at_roles(session: Session, machine_now: datetime) -> Iterator[Finding]:
     """Look at the heartbeats."""
     beats = {row.role: row.beat_at for row in session.scalars(select(Heartbeat))}
-    shares = sorted(role for role in beats if role.startswith("ingest/"))
-    for role in (*NEEDED, *shares):
+    for role in NEEDED:
         if role not in beats:
             yield warning("never_ran", role=role)
         elif machine_now - beats[role] > DEAD_AFTER:
