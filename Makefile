@@ -23,7 +23,7 @@ run: $(RUN_READY) ## the demo: prints its address and accounts; PORT and DATA_DI
 
 test: $(TEST_READY) ## all tests; WITHOUT="browser postgres mosquitto strace" leaves some out, by name
 	@$(BIN)/python -m tests.harness.needs --install $(WITHOUT)
-	@RIDGEWATCH_TEST_WITHOUT="$(WITHOUT)" sh scripts/run-tests.sh -n $(WORKERS) --dist loadfile
+	@RIDGEWATCH_TEST_WITHOUT="$(WITHOUT)" sh scripts/run-tests.sh -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(TEST_READY) ## the issues' figures in full; CORPUS=path of the reference corpus
 	@test -d "$(CORPUS)" || { echo 'make test-long CORPUS=path: the folder that holds payloads/ and series/' >&2; exit 2; }
