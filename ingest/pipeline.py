@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 CLOCK_TOPIC = "ridgewatch/$clock"
 LOST_TOPIC = "$ridgewatch/session-lost/"
 GONE_TOPIC = "$ridgewatch/gone/"
-BELIEVABLE = 3  # quality flags up to "questionable"
 # Formats that leave out what has not changed: a device that speaks vouches for all its channels.
 # Of the others a channel that is no longer told has fallen silent, whatever its device still says.
 TELL_CHANGES_ALONE = frozenset({"sparkplug_b", "shelly_gen2", "ha_discovery"})

@@ -110,13 +110,6 @@ def furthest_stored(session: Session, sensor: int) -> int | None:
     return session.scalar(select(func.max(Reading.at_ms)).where(Reading.sensor == sensor))
 
 
-def newest_times(session: Session) -> dict[int, int]:
-    """Return the instant of each sensor's newest reading."""
-    newest = select(SensorState.sensor, SensorState.at_ms).where(SensorState.at_ms.is_not(None))
-    rows = session.execute(newest)
-    return {sensor: at_ms for sensor, at_ms in rows if at_ms is not None}
-
-
 def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> None:
     """Keep messages whole, with their reasons."""
     if not refused:
