@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ingest.message import Message
-from models.reading import Channel, Quarantined, Reading, SensorState, WaitingReading
+from models.reading import Channel, Quarantined, Reading, WaitingReading
 from models.reasons import Reason
 from models.times import from_ms
 
