@@ -19,12 +19,12 @@ from ingest.message import Message
 from ingest.own_device import held_to_key
 from ingest.storing import Row
 from ingest.work_role import Task
-from models.bars import hour_end_ms
+from models import stored
 from models.claim import CLAIM, DECODE_AGAIN
 from models.clock import site_now
 from models.errors import Missing
 from models.pulse import bump, registry_version
-from models.reading import Quarantined, Reading, SensorState, WaitingReading
+from models.reading import Quarantined, SensorState, WaitingReading
 from models.times import to_ms
 from models.units import quality_of, to_canonical
 
@@ -105,33 +105,23 @@ def _row(facts: SensorFacts, one: WaitingReading) -> Row:
 
 
 def _insert(session: Session, bindings: Bindings, rows: Sequence[Row]) -> int:
-    """Insert what is not there yet, and make its hours and days anew."""
+    """Insert what is not there yet, with its hours and days."""
     if not rows:
         return 0
     key, instants = rows[0].sensor, [row.at_ms for row in rows]
-    known = set(
-        session.scalars(
-            select(Reading.at_ms).where(
-                Reading.sensor == key,
-                Reading.at_ms >= min(instants),
-                Reading.at_ms <= max(instants),
-            )
-        )
-    )
+    known = {one.at_ms for one in stored.between(session, key, min(instants) - 1, max(instants))}
     new = list({row.at_ms: row for row in rows if row.at_ms not in known}.values())
-    storing.insert_readings(session, new)
-    newest = _note_newest(session, key, new)
-    hours = {(key, hour_end_ms(row.at_ms)) for row in new}
-    rollups.close_hours(session, bindings, hours, {key: newest})
+    rollups.keep(session, bindings.sensors, new)
+    _note_newest(session, key, new)
     return len(new)
 
 
-def _note_newest(session: Session, key: int, rows: Sequence[Row]) -> int | None:
+def _note_newest(session: Session, key: int, rows: Sequence[Row]) -> None:
     """A sensor that has not spoken yet shows the last that waited; heard it was not."""
     state = session.get(SensorState, key)
     last = max(rows, key=lambda row: row.at_ms, default=None)
     if last is None:
-        return state.at_ms if state else None
+        return
     if state is None:
         state = SensorState(sensor=key)
         session.add(state)
@@ -140,7 +130,6 @@ def _note_newest(session: Session, key: int, rows: Sequence[Row]) -> int | None:
         state.at_ms, state.value, state.quality = at_ms, last.value, last.quality
         state.heard_ms = max(state.heard_ms or 0, last.arrived_ms)
     session.flush()
-    return state.at_ms
 
 
 def _forget(session: Session, place: tuple[str, str], instants: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.orm import Session
 
-from ingest import housekeeping, watching
+from ingest import housekeeping, moving, partitions, watching
 from ingest.email import Email
 from ingest.falling_due import Turn
 from ingest.outbox import Channel, Outbox
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 LEASE = "clock"
 TURNS_EVERY_S, SENDS_EVERY_S, WATCHES_EVERY_S, TIDIES_EVERY_S = 0.25, 0.5, 5.0, 600.0
-KEEPS_UP_EVERY_S = 5.0
+KEEPS_UP_EVERY_S, CLOSES_EVERY_S = 5.0, 5.0
 HURRIES_EVERY_S, TURNS_AT_MOST_S = 0.03, 1.0
 BEATS_EVERY = timedelta(seconds=1)
 # In one transaction: pages must not wait for a year to pass.
@@ -60,6 +60,7 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
         (clock.watch, WATCHES_EVERY_S),
         (clock.tidy, TIDIES_EVERY_S),
         (clock.keep_up, KEEPS_UP_EVERY_S),
+        (clock.close_hours, CLOSES_EVERY_S),
     ):
         scheduler.add_job(_logged(work), "interval", seconds=every_s)
     scheduler.start()
@@ -178,12 +179,22 @@ class Clock:
         if not self._working:
             return
         with self.store.writing() as session:
-            housekeeping.tidy(session, site_now(session))
+            now = site_now(session)
+            housekeeping.tidy(session, now)
+            partitions.make_ahead(session, now)
 
     def keep_up(self) -> None:
         """Put sensors that need a hand on the maintenance list."""
         if self._working:
             self._upkeep(self.store)
+
+    def close_hours(self) -> None:
+        """Move the readings of hours that are over where they stay, and write their rollups."""
+        if not self._working:
+            return
+        with self.store.reading() as session:
+            now = site_now(session)
+        moving.close_hours(self.store, now)
 
     def close(self) -> None:
         """Wait for letters on their way, and let another clock work at once."""

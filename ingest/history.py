@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, starmap
 from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, joinedload
 
+from ingest.moving import count_as_moved
 from models.bars import Bar, day_end_ms, is_rain, of_hours
-from models.reading import DAY_S, HOUR_S, Reading, Rollup, SensorState
+from models.packed import Stored, pack
+from models.reading import DAY_S, HOUR_S, ReadingHour, Rollup, SensorState
 from models.rules.rain import Gauge, mm_of
 from models.sensor import Sensor
+from models.stored import hour_end_ms
 from models.units import quality_of
 
 Hourly = tuple[str, int, float]
@@ -32,6 +36,8 @@ def load_history(session: Session, readings: Iterable[Hourly]) -> int:
     days = _Days()
     for name in sorted(by_sensor):
         _load(session, sensors[name], by_sensor[name], days)
+    last_ms = max((values[-1][0] for values in by_sensor.values() if values), default=0)
+    count_as_moved(session, hour_end_ms(last_ms))
     return sum(map(len, by_sensor.values()))
 
 
@@ -40,11 +46,13 @@ def _load(
 ) -> None:
     key = sensor.key
     flagged = [(at_ms, value, quality_of(sensor.quantity, value)) for at_ms, value in values]
-    rows: list[dict[str, Any]] = [
-        {"sensor": key, "at_ms": at_ms, "value": value, "quality": quality}
-        for at_ms, value, quality in flagged
+    packed = [
+        {"end_ms": end_ms, "sensor": key, "packed": pack(list(readings), end_ms)}
+        for end_ms, readings in groupby(
+            starmap(Stored, flagged), key=lambda one: hour_end_ms(one.at_ms)
+        )
     ]
-    session.execute(insert(Reading), rows)
+    session.execute(insert(ReadingHour), packed)
     hours = _hours(sensor.quantity, flagged)
     bars = [_bar(key, HOUR_S, hour) for hour in hours]
     bars += [_bar(key, DAY_S, day) for day in days.of(hours, sensor)]

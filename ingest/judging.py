@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings, SensorFacts
 from ingest.rulebook import InForce, Rulebook
-from ingest.storing import furthest_stored, insert_or_replace, upsert, write_many
+from ingest.storing import insert_or_replace, upsert, write_many
+from models import stored
 from models.alert import Subject
 from models.reading import SensorState, ZoneState
-from models.readings import first_ms, raw_statement
 from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
@@ -376,7 +376,7 @@ def _remember(
     packed: dict[str, Any] = {}
     if row is not None:
         memory.heard_ms, memory.at_ms = row.heard_ms, row.at_ms
-        memory.stored_ms = furthest_stored(session, facts.key)
+        memory.stored_ms = stored.last_ms(session, facts.key)
         memory.value, memory.quality = row.value, row.quality
         memory.silent_since_ms, memory.due_ms = row.silent_since_ms, row.due_ms
         if row.rules:
@@ -427,7 +427,7 @@ def _past(session: Session, facts: SensorFacts, one: InForce, until_ms: int) -> 
     since_ms = until_ms - LOOKBACK_MS
     if isinstance(one.rule, Threshold) and one.rule.of == "change":
         stretch = facts.stretch_at(until_ms)
-        first = first_ms(session, facts.key, stretch.begins_ms if stretch else 0)
+        first = stored.first_ms(session, facts.key, stretch.begins_ms if stretch else 0)
         if first is not None and first < since_ms:
             yield from _corrected(session, facts, first - 1, first + one.rule.baseline.over_ms)
     yield from _corrected(session, facts, since_ms, until_ms)
@@ -441,7 +441,6 @@ def _corrected(
     if stretch is not None:
         since_ms = max(since_ms, stretch.begins_ms)
     scale, offset = (1.0, 0.0) if stretch is None else (stretch.scale, stretch.offset)
-    rows = session.execute(raw_statement(facts.key, since_ms, until_ms)).all()
-    for at_ms, value, quality, _ in rows:
+    for at_ms, value, quality, _, _ in list(stored.between(session, facts.key, since_ms, until_ms)):
         corrected = None if value is None else value * scale + offset
         yield Sample(at_ms, corrected, quality, at_ms)

@@ -29,6 +29,7 @@ from ingest.rulebook import Rulebook
 from ingest.storing import Row
 from ingest.watermarks import Watermarks
 from ingest.weak import Weak
+from models import stored
 from models.pulse import bump, registry_version
 from models.reasons import Reason
 from models.rules.judge import Sample
@@ -54,7 +55,6 @@ class Batch:
     waiting: list[dict[str, Any]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     out_of_order: dict[int, int] = field(default_factory=dict)  # sensor to the earliest of them
-    hours: set[tuple[int, int]] = field(default_factory=set)
     readings: int = 0
     repeats: int = 0
 
@@ -117,13 +117,10 @@ class Pipeline:
         for message, outcome in decoded:
             self.lessons.note(outcome.learned)
             self._take_one(session, judges, batch, message, outcome)
-        storing.insert_readings(session, list(batch.rows.values()))
+        rollups.keep(session, judges.bindings.sensors, list(batch.rows.values()))
         storing.quarantine(session, batch.refused)
         storing.keep_waiting(session, batch.waiting)
         self.gaps.note(session, decoded)
-        if batch.hours:
-            newest = {key: judges.sensors[key].at_ms for key, _ in batch.hours}
-            rollups.close_hours(session, judges.bindings, batch.hours, newest)
         alerting.write(session, batch.found, now)
         for key, at_ms in batch.out_of_order.items():
             late = judges.again(session, judges.bindings.sensors[key], at_ms)
@@ -246,7 +243,6 @@ class Pipeline:
         else:
             batch.rows[key, at_ms] = row
             batch.readings += 1
-            batch.hours.update(rollups.touched(memory.at_ms, judged_ms, key))
             memory.stored_ms = max(at_ms, memory.stored_ms or at_ms)
         history = _is_history(facts, message, measurement)
         if not newer:
@@ -370,8 +366,8 @@ def _stored_or_waiting(
     session: Session, rows: Mapping[tuple[int, int], Row], key: int, at_ms: int
 ) -> tuple[float | None, float | None] | None:
     """Return (value, raw) of a reading of this instant, in the table or still in this batch."""
-    row = rows.get((key, at_ms))
-    return storing.stored_values(session, key, at_ms) if row is None else (row.value, row.raw)
+    found = rows.get((key, at_ms)) or stored.at(session, key, at_ms)
+    return None if found is None else (found.value, found.raw)
 
 
 def _waiting(message: Message, measurement: Measurement) -> dict[str, Any]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ingest.message import Message
-from models.reading import Channel, Quarantined, Reading, WaitingReading
+from models.packed import Stored
+from models.reading import Channel, Quarantined, RecentReading, WaitingReading
 from models.reasons import Reason
 from models.times import from_ms
 
-_READING = cast(Table, Reading.__table__)
+_RECENT = cast(Table, RecentReading.__table__)
 _QUARANTINED = cast(Table, Quarantined.__table__)
 LATE_MS = 60_000  # a reading that came later than this after its time carries its arrival
 
@@ -31,10 +33,15 @@ class Row(NamedTuple):
     arrived_ms: int
     judged_ms: int = 0  # when the rules saw it; claimed later, none did
 
-    def columns(self) -> tuple[Any, ...]:
-        """Return the columns of `reading`, in order; the arrival only where it was late."""
+    def stored(self) -> Stored:
+        """Return it as it is kept: the arrival only where it was late."""
         late = self.arrived_ms - self.at_ms > LATE_MS
-        return (*self[:5], self.arrived_ms if late else None)
+        return Stored(*self[1:5], self.arrived_ms if late else None)
+
+    def columns(self) -> tuple[Any, ...]:
+        """Return the columns of `reading_recent`, in order."""
+        at_ms, *rest = self.stored()
+        return (at_ms, self.sensor, *rest)
 
 
 def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -90,24 +97,26 @@ def _upsert(dialect: str, target: Table, key: tuple[str, ...], changed: tuple[st
     return statement.on_conflict_do_update(index_elements=key, set_=new)
 
 
-def insert_readings(session: Session, rows: Sequence[Row]) -> None:
-    """Insert readings that are known to be new."""
-    write_many(session, _insert(_READING), [row.columns() for row in rows])
+def insert_recent(session: Session, rows: Sequence[Row]) -> None:
+    """Insert readings of open hours that are known to be new, in the order of the table."""
+    columns = sorted((row.columns() for row in rows), key=itemgetter(0, 1))
+    if session.get_bind().dialect.name == "postgresql":
+        _copy(session, _RECENT, columns)
+    else:
+        write_many(session, _insert(_RECENT), columns)
 
 
-def stored_values(
-    session: Session, sensor: int, at_ms: int
-) -> tuple[float | None, float | None] | None:
-    """Return (value, raw) of the reading at exactly this instant, or None where there is none."""
-    found = session.execute(
-        select(Reading.value, Reading.raw).where(Reading.sensor == sensor, Reading.at_ms == at_ms)
-    ).first()
-    return None if found is None else (found[0], found[1])
-
-
-def furthest_stored(session: Session, sensor: int) -> int | None:
-    """Return the last instant of which a sensor has a reading, also one told ahead of its time."""
-    return session.scalar(select(func.max(Reading.at_ms)).where(Reading.sensor == sensor))
+def _copy(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    connection = session.connection().connection.driver_connection
+    names = ", ".join(column.name for column in table.columns)
+    with (
+        cast("Any", connection).cursor() as cursor,
+        cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
 
 
 def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from ingest.message import Message
+from ingest.moving import close_hours_within
 from ingest.pipeline import Pipeline
 from models.clock import TICK, HeldClock
 from models.store import Store
@@ -48,6 +49,7 @@ class Runner:
                         following = next(arriving, None)
                     self._pass(session, minute, minute_messages)
                 self.pipeline.flush(session, self.clock.at)
+                close_hours_within(session, self.clock.at)
             self._restart_if_due()
 
     def _boundary(self) -> datetime:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from models import stored
 from models.errors import Refusal
 from models.people import Actor
-from models.reading import Reading
-from models.readings import Correction, first_ms, raw_statement
+from models.readings import Correction
 from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
@@ -22,7 +22,6 @@ from models.times import to_ms
 
 # The longest memory of a rule: seven days of antecedent rain, with a day to spare.
 _LOOKBACK_MS = timedelta(days=8) // timedelta(milliseconds=1)
-AT_A_TIME = 5000
 
 
 class Fired(NamedTuple):
@@ -52,12 +51,7 @@ def count_readings(
     session: Session, sensors: Iterable[Sensor], since: datetime, until: datetime
 ) -> int:
     """Return how many readings lie in `(since, until]`."""
-    counted = select(func.count()).where(
-        Reading.sensor.in_([one.key for one in sensors]),
-        Reading.at_ms > to_ms(since),
-        Reading.at_ms <= to_ms(until),
-    )
-    return session.scalar(counted) or 0
+    return stored.count_between(session, [one.key for one in sensors], to_ms(since), to_ms(until))
 
 
 def would_have_fired(
@@ -85,7 +79,7 @@ def _samples(
     begin_ms = since_ms - _LOOKBACK_MS
     if isinstance(rule, Threshold) and rule.of == "change":
         epoch = _epoch_at(sensor.epochs, since_ms)
-        first = first_ms(session, sensor.key, to_ms(epoch.since) if epoch else begin_ms)
+        first = stored.first_ms(session, sensor.key, to_ms(epoch.since) if epoch else begin_ms)
         if first is not None and first < begin_ms:
             learnt_ms = min(first + rule.baseline.over_ms, begin_ms)
             yield from _stored(session, sensor, first - 1, learnt_ms)
@@ -94,9 +88,7 @@ def _samples(
 
 def _stored(session: Session, sensor: Sensor, since_ms: int, until_ms: int) -> Iterator[Sample]:
     correct = Correction(sensor.epochs)
-    statement = raw_statement(sensor.key, since_ms, until_ms)
-    rows = session.execute(statement.execution_options(yield_per=AT_A_TIME))
-    for at_ms, value, quality, _ in rows:
+    for at_ms, value, quality, _, _ in stored.between(session, sensor.key, since_ms, until_ms):
         yield Sample(at_ms, correct(at_ms, value), quality, at_ms)
 
 

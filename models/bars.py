@@ -4,52 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
-
-from models.reading import DAY_S, HOUR_S, Reading, Rollup
+from models.packed import Stored
 from models.rules.rain import Gauge, mm_of
+from models.stored import HOUR_MS, hour_end_ms, is_good
 from models.times import from_ms, to_ms
 
-BELIEVABLE = 3  # quality flags up to "questionable"
 MISSING = 9
-HOUR_MS, DAY_MS = HOUR_S * 1000, DAY_S * 1000
-
-# Built once: hot paths run them thousands of times.
-_reading, _rollup = Reading.__table__.c, Rollup.__table__.c
-_INSIDE = (
-    select(_reading.at_ms, _reading.value, _reading.quality)
-    .where(
-        _reading.sensor == bindparam("sensor"),
-        _reading.at_ms > bindparam("since"),
-        _reading.at_ms <= bindparam("until"),
-    )
-    .order_by(_reading.at_ms)
-)
-_LAST_BEFORE = (
-    select(_reading.at_ms, _reading.value)
-    .where(
-        _reading.sensor == bindparam("sensor"),
-        _reading.at_ms <= bindparam("since"),
-        _reading.quality <= BELIEVABLE,
-        _reading.value.is_not(None),
-    )
-    .order_by(_reading.at_ms.desc())
-    .limit(1)
-)
-_HOURS = (
-    select(_rollup.end_ms, _rollup.value, _rollup.min, _rollup.max, _rollup.count, _rollup.quality)
-    .where(
-        _rollup.sensor == bindparam("sensor"),
-        _rollup.span_s == HOUR_S,
-        _rollup.end_ms > bindparam("since"),
-        _rollup.end_ms <= bindparam("until"),
-    )
-    .order_by(_rollup.end_ms)
-)
 
 
 class Bar(NamedTuple):
@@ -68,11 +32,6 @@ def is_rain(quantity: str) -> bool:
     return quantity in ("rain_total", "rain_increment")
 
 
-def hour_end_ms(at_ms: int) -> int:
-    """Return the end of the hour `(start, end]` that an instant falls in."""
-    return -(-at_ms // HOUR_MS) * HOUR_MS
-
-
 def day_end_ms(at_ms: int, timezone: str) -> int:
     """Return the end of the site's local day `(midnight, midnight]` that an instant falls in."""
     local = from_ms(at_ms - 1).astimezone(ZoneInfo(timezone))
@@ -85,27 +44,27 @@ def day_start_ms(end_ms: int, timezone: str) -> int:
     return day_end_ms(end_ms - 30 * HOUR_MS, timezone)
 
 
-def make_hour(session: Session, key: int, quantity: str, end_ms: int) -> Bar:
-    """Make an hour from the raw readings that are stored now."""
-    since_ms = end_ms - HOUR_MS
-    rows = session.execute(_INSIDE, {"sensor": key, "since": since_ms, "until": end_ms}).all()
-    worst = max((quality for _, _, quality in rows), default=MISSING)
-    good = [(at, value) for at, value, q in rows if value is not None and q <= BELIEVABLE]
+def of_readings(
+    end_ms: int, readings: Sequence[Stored], quantity: str, before: Stored | None = None
+) -> Bar:
+    """Return the hour of its readings; a counter needs the last good total before them."""
+    worst = max((one.quality for one in readings), default=MISSING)
+    good = [one for one in readings if is_good(one)]
     if not good:
         return Bar(end_ms, None, None, None, 0, worst)
-    if is_rain(quantity):
-        credits = _credits(session, key, quantity, since_ms, good)
-        return Bar(end_ms, _round(sum(credits)), min(credits), max(credits), len(good), worst)
-    values = [value for _, value in good]
-    mean = _round(sum(values) / len(values))
-    return Bar(end_ms, mean, min(values), max(values), len(good), worst)
+    values = _credits(quantity, before, good) if is_rain(quantity) else [_value(o) for o in good]
+    value = sum(values) if is_rain(quantity) else sum(values) / len(values)
+    return Bar(end_ms, _round(value), min(values), max(values), len(good), worst)
 
 
-def make_day(session: Session, key: int, quantity: str, timezone: str, end_ms: int) -> Bar:
-    """Make a local day from its hours."""
-    since_ms = day_start_ms(end_ms, timezone)
-    rows = session.execute(_HOURS, {"sensor": key, "since": since_ms, "until": end_ms}).all()
-    return of_hours(end_ms, [Bar(*row) for row in rows], quantity)
+def hours_of(readings: Sequence[Stored], quantity: str, before: Stored | None = None) -> list[Bar]:
+    """Return the hours of readings in order of time; `before` is the last good one before them."""
+    found = []
+    for end_ms, hour in groupby(readings, key=lambda one: hour_end_ms(one.at_ms)):
+        listed = list(hour)
+        found.append(of_readings(end_ms, listed, quantity, before))
+        before = next(filter(is_good, reversed(listed)), before)
+    return found
 
 
 def of_hours(end_ms: int, hours: Sequence[Bar], quantity: str) -> Bar:
@@ -124,17 +83,17 @@ def of_hours(end_ms: int, hours: Sequence[Bar], quantity: str) -> Bar:
     return Bar(end_ms, _round(value), low, high, count, worst)
 
 
-def _credits(
-    session: Session, key: int, quantity: str, since_ms: int, good: Sequence[tuple[int, float]]
-) -> list[float]:
-    """Return what each reading credits; a counter needs the total before the first."""
+def _credits(quantity: str, before: Stored | None, good: Sequence[Stored]) -> list[float]:
+    """Return the millimetres that each reading credits."""
     gauge = Gauge(counter=quantity == "rain_total")
-    if gauge.counter:
-        before = session.execute(_LAST_BEFORE, {"sensor": key, "since": since_ms}).first()
-        if before is not None:
-            gauge.read(before[0], before[1])
-    found = (gauge.read(at_ms, value) for at_ms, value in good)
+    if gauge.counter and before is not None:
+        gauge.read(before.at_ms, _value(before))
+    found = (gauge.read(one.at_ms, _value(one)) for one in good)
     return [mm_of(credit.um) if credit else 0.0 for credit in found]
+
+
+def _value(one: Stored) -> float:
+    return one.value or 0.0
 
 
 def _next_day(midnight: datetime) -> datetime:

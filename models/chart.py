@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.bars import BELIEVABLE, is_rain
-from models.reading import DAY_S, HOUR_S, Reading, Rollup
-from models.readings import Correction
+from models import stored
+from models.bars import Bar, is_rain
+from models.reading import DAY_S, HOUR_S
+from models.readings import Correction, bars_of
 from models.rules.rain import Gauge, mm_of
 from models.sensor import Sensor
+from models.stored import BELIEVABLE, HOUR_MS, is_good
 from models.times import from_ms, to_ms
 
 MOST_POINTS = 1000
 MOST_COARSE = 400
 MOST_RAW = 1500
-HOUR_MS = HOUR_S * 1000
 # A gap is drawn where nothing was heard for three intervals: then a sensor counts as silent.
 GAP_INTERVALS = 3
 RAIN_BY_HOUR_UP_TO = timedelta(days=14)
@@ -94,7 +95,7 @@ def joined(coarse: Line, fine: Line) -> Line:
 
 
 def raw_spots(session: Session, sensor: Sensor, since: datetime, until: datetime) -> list[Spot]:
-    """Return the readings themselves; what can't be believed is left out. One query."""
+    """Return the readings themselves; what can't be believed is left out."""
     return raw_of(session, [sensor], since, until).get(sensor.key, [])
 
 
@@ -103,28 +104,23 @@ def raw_of(
 ) -> dict[int, list[Spot]]:
     """Return the readings of several sensors, by key. One query."""
     correct = {sensor.key: Correction(sensor.epochs) for sensor in sensors}
-    rows = session.execute(
-        select(Reading.sensor, Reading.at_ms, Reading.value)
-        .where(
-            Reading.sensor.in_(list(correct)),
-            Reading.at_ms > to_ms(since),
-            Reading.at_ms <= to_ms(until),
-            Reading.quality <= BELIEVABLE,
-            Reading.value.is_not(None),
-        )
-        .order_by(Reading.sensor, Reading.at_ms)
-    )
-    found: dict[int, list[Spot]] = {}
-    for key, at_ms, value in rows:
-        right = correct[key](at_ms, value)
-        found.setdefault(key, []).append(Spot(at_ms, right, right, right))
-    return found
+    rows = stored.of_many(session, list(correct), to_ms(since), to_ms(until))
+    return {
+        key: [
+            _spot(one.at_ms, correct[key](one.at_ms, one.value)) for one in readings if is_good(one)
+        ]
+        for key, readings in rows.items()
+    }
+
+
+def _spot(at_ms: int, value: float | None) -> Spot:
+    return Spot(at_ms, value, value, value)
 
 
 def hour_spots(
     session: Session, sensor: Sensor, since: datetime, until: datetime, span_s: int = HOUR_S
 ) -> list[Spot]:
-    """Return hours (or days) of a sensor. One query."""
+    """Return hours (or days) of a sensor."""
     return hours_of(session, [sensor], since, until, span_s).get(sensor.key, [])
 
 
@@ -137,31 +133,22 @@ def hours_of(
 ) -> dict[int, list[Spot]]:
     """Return hours (or days) of several sensors, by key; rain by its end, others by their middle.
 
-    One query.
+    Those that end after `until` are left out. A fixed number of queries.
     """
     named = {sensor.key: sensor for sensor in sensors}
-    correct = {key: Correction(sensor.epochs) for key, sensor in named.items()}
-    rows = session.execute(
-        select(Rollup.sensor, Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max)
-        .where(
-            Rollup.sensor.in_(list(named)),
-            Rollup.span_s == span_s,
-            Rollup.end_ms > to_ms(since),
-            Rollup.end_ms <= to_ms(until),
-        )
-        .order_by(Rollup.sensor, Rollup.end_ms)
-    )
-    half = span_s * 500
-    found: dict[int, list[Spot]] = {key: [] for key in named}
-    gauges = {key for key, sensor in named.items() if is_rain(sensor.quantity)}
-    for key, end, value, low, high in rows:
-        if key in gauges:
-            found[key].append(Spot(end, value, low, high))
-        else:
-            right = correct[key]
-            spot = Spot(end - half, right(end, value), right(end, low), right(end, high))
-            found[key].append(spot)
-    return found
+    written = bars_of(session, named.values(), span_s, to_ms(since), to_ms(until))
+    return {key: _spots(named[key], bars, span_s, to_ms(until)) for key, bars in written.items()}
+
+
+def _spots(sensor: Sensor, bars: Sequence[Bar], span_s: int, until_ms: int) -> list[Spot]:
+    ended = [bar for bar in bars if bar.end_ms <= until_ms]
+    if is_rain(sensor.quantity):
+        return [Spot(bar.end_ms, bar.value, bar.min, bar.max) for bar in ended]
+    correct, half = Correction(sensor.epochs), span_s * 500
+    return [
+        Spot(end - half, correct(end, value), correct(end, low), correct(end, high))
+        for end, value, low, high, _, _ in ended
+    ]
 
 
 def with_gaps(spots: Sequence[Spot], most_ms: int) -> list[Spot]:
@@ -229,7 +216,7 @@ def rain_line(
 def rain_hours(
     session: Session, gauge: Sensor, since: datetime, until: datetime
 ) -> list[tuple[int, float]]:
-    """Return (end of the hour, mm), with the hour that is growing. Two queries at most."""
+    """Return (end of the hour, mm), with the hour that is growing."""
     found = [
         (spot.at_ms, spot.value or 0.0)
         for spot in hour_spots(session, gauge, since, until)
@@ -318,19 +305,12 @@ class Quality:
 
 
 def quality(session: Session, sensor: Sensor, now: datetime, hours: int = 24) -> Quality:
-    """Count the flags of the last hours; one query."""
-    rows = session.execute(
-        select(Reading.quality, func.count(), func.count(Reading.arrived_ms))
-        .where(
-            Reading.sensor == sensor.key,
-            Reading.at_ms > to_ms(now - timedelta(hours=hours)),
-            Reading.at_ms <= to_ms(now),
-        )
-        .group_by(Reading.quality)
-    ).all()
+    """Count the flags of the last hours."""
+    since_ms = to_ms(now - timedelta(hours=hours))
+    readings = list(stored.between(session, sensor.key, since_ms, to_ms(now)))
     return Quality(
-        {flag: count for flag, count, _ in rows},
-        sum(late for _, _, late in rows),
+        dict(Counter(one.quality for one in readings)),
+        sum(one.arrived_ms is not None for one in readings),
         round(hours * 3600 / max(sensor.interval_s, 1)),
     )
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.bars import BELIEVABLE, is_rain
-from models.reading import Reading
+from models import stored
+from models.bars import is_rain
 from models.rules.rain import Gauge, grade, mm_of
 from models.sensor import Sensor
 from models.times import to_ms
@@ -39,7 +38,7 @@ class Rainfall:
 def rainfall(
     session: Session, sensors: Sequence[Sensor], now: datetime, hours: int = 24
 ) -> dict[uuid.UUID, Rainfall]:
-    """Return the rain of `(now − hours, now]` by site; one query for all gauges."""
+    """Return the rain of `(now − hours, now]` by site; a fixed number of queries for all gauges."""
     return by_site(sensors, caught_by(session, sensors, now, hours), hours)
 
 
@@ -49,25 +48,14 @@ def caught_by(
     """Return the millimetres that each gauge caught, by its key; a silent one is not named."""
     gauges = {s.key: s for s in sensors if is_rain(s.quantity) and s.retired_at is None}
     since_ms = to_ms(now - timedelta(hours=hours))
-    rows = session.execute(
-        select(Reading.sensor, Reading.at_ms, Reading.value)
-        .where(
-            Reading.sensor.in_(list(gauges)),
-            Reading.at_ms > since_ms - BEFORE_MS,
-            Reading.at_ms <= to_ms(now),
-            Reading.quality <= BELIEVABLE,
-            Reading.value.is_not(None),
-        )
-        .order_by(Reading.sensor, Reading.at_ms)
-    )
+    found = stored.of_many(session, list(gauges), since_ms - BEFORE_MS, to_ms(now))
     caught: dict[int, int] = {}
-    readers = {key: Gauge(counter=gauge.quantity == "rain_total") for key, gauge in gauges.items()}
-    for key, at_ms, value in rows:
-        if value is None:
-            continue
-        credit = readers[key].read(at_ms, value)
-        if at_ms > since_ms:
-            caught[key] = caught.get(key, 0) + (credit.um if credit else 0)
+    for key, readings in found.items():
+        gauge = Gauge(counter=gauges[key].quantity == "rain_total")
+        for one in filter(stored.is_good, readings):
+            credit = gauge.read(one.at_ms, one.value or 0.0)
+            if one.at_ms > since_ms:
+                caught[key] = caught.get(key, 0) + (credit.um if credit else 0)
     return {key: mm_of(um) for key, um in caught.items()}
 
 

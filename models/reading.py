@@ -4,7 +4,17 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    event,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, Noun
@@ -14,22 +24,68 @@ HOUR_S = 3600
 DAY_S = 86400
 
 
-class Reading(Base):
-    """One value of one sensor, in the canonical unit, without any site correction.
+class RecentReading(Base):
+    """One reading of an hour that is still open, in order of time: a batch lands in one place.
 
-    `value` None: reported but not believable. `raw` only where it differs from `value`.
-    `arrived_ms` only where it came more than a minute after it was measured.
+    `value` is in the canonical unit, without any site correction; None: reported but not
+    believable. `raw` only where it differs from `value`. `arrived_ms` only where it came more
+    than a minute after it was measured.
     """
 
-    __tablename__ = "reading"
+    __tablename__ = "reading_recent"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    sensor: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sensor: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     value: Mapped[float | None] = mapped_column(Float(53))
     quality: Mapped[int] = mapped_column(SmallInteger)
     raw: Mapped[float | None] = mapped_column(Float(53))
     arrived_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ReadingHour(Base):
+    """The readings of one closed hour `(end − 1 h, end]` of one sensor; see `models.packed`.
+
+    Hours come first in the key, so that closing one writes one stretch of the file. Which hours
+    a sensor has is told by its rollups: each packed hour has one.
+    """
+
+    __tablename__ = "reading_hour"
+    __table_args__ = ({"sqlite_with_rowid": False, "postgresql_partition_by": "RANGE (end_ms)"},)
+
+    end_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sensor: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+# Hours for which no month was made ahead: long ago, or in a month of which none has thought.
+_REST = "CREATE TABLE reading_hour_rest PARTITION OF reading_hour DEFAULT"
+event.listen(
+    ReadingHour.__table__,
+    "after_create",
+    DDL(_REST).execute_if(dialect="postgresql"),  # type: ignore[no-untyped-call]
+)
+
+
+class ReadingMark(Base):
+    """One row: how far hours are closed, and how far what was recent then has been moved.
+
+    A reading up to `closed_ms` goes straight into its packed hour. Up to `moved_ms` no reading
+    is left among the recent ones, and rollups are complete.
+    """
+
+    __tablename__ = "reading_mark"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    closed_ms: Mapped[int] = mapped_column(BigInteger)
+    moved_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+event.listen(
+    ReadingMark.__table__,
+    "after_create",
+    DDL("INSERT INTO reading_mark (id, closed_ms, moved_ms) VALUES (1, 0, 0)"),  # type: ignore[no-untyped-call]
+)
 
 
 class Rollup(Base):

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.bars import Bar, day_end_ms, day_start_ms, hour_end_ms, is_rain, make_hour, of_hours
-from models.reading import DAY_S, HOUR_S, Reading, Rollup, SensorState
+from models import stored
+from models.bars import Bar, day_end_ms, day_start_ms, hours_of, is_rain, of_hours
+from models.packed import Stored
+from models.reading import DAY_S, HOUR_S, Rollup, SensorState
 from models.sensor import Epoch, Sensor
+from models.stored import HOUR_MS, hour_end_ms
 from models.times import to_ms
 
 RESOLUTIONS = ("raw", "hour", "day", "auto")
 MOST_RAW = 20_000
+_FAR_MS = 2**62  # later than any reading, and within the databases' integers
 GOOD_ENOUGH = 3  # quality flags up to this one are believable
 
 
@@ -73,31 +78,11 @@ def raw(
 ) -> list[Point]:
     """Return the raw readings of `(since, until]`, in order, corrected by their epochs."""
     correct = Correction(sensor.epochs)
-    rows = session.execute(raw_statement(sensor.key, to_ms(since), to_ms(until), most))
+    rows = islice(stored.between(session, sensor.key, to_ms(since), to_ms(until)), most)
     return [
         Point(at_ms, correct(at_ms, value), quality, value if came is None else came)
-        for at_ms, value, quality, came in rows
+        for at_ms, value, quality, came, _ in rows
     ]
-
-
-def raw_statement(key: int, since_ms: int, until_ms: int, most: int | None = None):  # type: ignore[no-untyped-def]
-    """Return the select of (at_ms, value, quality, raw) of a stretch; uncorrected."""
-    statement = (
-        select(Reading.at_ms, Reading.value, Reading.quality, Reading.raw)
-        .where(Reading.sensor == key, Reading.at_ms > since_ms, Reading.at_ms <= until_ms)
-        .order_by(Reading.at_ms)
-    )
-    return statement if most is None else statement.limit(most)
-
-
-def first_ms(session: Session, key: int, since_ms: int) -> int | None:
-    """Return the instant of a sensor's first reading after `since_ms`."""
-    return session.scalar(
-        select(Reading.at_ms)
-        .where(Reading.sensor == key, Reading.at_ms > since_ms)
-        .order_by(Reading.at_ms)
-        .limit(1)
-    )
 
 
 class Correction:
@@ -121,8 +106,7 @@ def bars(
     session: Session, sensor: Sensor, span_s: int, since: datetime, until: datetime
 ) -> list[Bar]:
     """Return hours or days whose ends lie in `(since, until]`, and the one that is growing."""
-    zone = sensor.site.timezone
-    found = _written(session, sensor, span_s, to_ms(since), to_ms(until), zone)
+    found = bars_of(session, [sensor], span_s, to_ms(since), to_ms(until))[sensor.key]
     if is_rain(sensor.quantity):
         return found
     correct = Correction(sensor.epochs)
@@ -136,36 +120,84 @@ def bars(
     ]
 
 
+def bars_of(
+    session: Session, sensors: Iterable[Sensor], span_s: int, since_ms: int, until_ms: int
+) -> dict[int, list[Bar]]:
+    """Return hours or days by sensor's key, uncorrected: those that end in `(since, until]`, and
+    the one that is growing.
+
+    What is not written yet is made of the readings; a fixed number of queries.
+    """
+    named = {sensor.key: sensor for sensor in sensors}
+    moved_ms = stored.mark(session).moved_ms
+    if span_s == HOUR_S:
+        return _hours(session, named, since_ms, until_ms, moved_ms)
+    found = _written(session, named, DAY_S, since_ms, min(until_ms, moved_ms))
+    open_since = {
+        zone: max(since_ms, day_start_ms(day_end_ms(moved_ms + 1, zone), zone))
+        for zone in {sensor.site.timezone for sensor in named.values()}
+    }
+    if not open_since or min(open_since.values()) >= until_ms:
+        return found
+    hours = _hours(session, named, min(open_since.values()), until_ms, moved_ms)
+    for key, sensor in named.items():
+        zone = sensor.site.timezone
+        days: dict[int, list[Bar]] = {}
+        for hour in hours[key]:
+            end_ms = day_end_ms(hour.end_ms, zone)
+            if end_ms > max(moved_ms, since_ms):
+                days.setdefault(end_ms, []).append(hour)
+        found[key] += [of_hours(end_ms, day, sensor.quantity) for end_ms, day in days.items()]
+    return found
+
+
+def _hours(
+    session: Session, named: Mapping[int, Sensor], since_ms: int, until_ms: int, moved_ms: int
+) -> dict[int, list[Bar]]:
+    found = _written(session, named, HOUR_S, since_ms, min(until_ms, moved_ms))
+    since_ms = max(moved_ms, since_ms // HOUR_MS * HOUR_MS)
+    until_ms = min(hour_end_ms(until_ms), _FAR_MS)
+    if since_ms >= until_ms:
+        return found
+    for key, readings in stored.of_many(session, named, since_ms, until_ms).items():
+        found[key] += open_hours(session, named[key], readings)
+    return found
+
+
+def open_hours(session: Session, sensor: Sensor, readings: Sequence[Stored]) -> list[Bar]:
+    """Return the hours of some readings that lie in whole hours, in order of time."""
+    before = None
+    if sensor.quantity == "rain_total" and readings:
+        before = stored.last_good(session, sensor.key, hour_end_ms(readings[0].at_ms) - HOUR_MS)
+    return hours_of(readings, sensor.quantity, before)
+
+
 def _written(
-    session: Session, sensor: Sensor, span_s: int, since_ms: int, until_ms: int, zone: str
-) -> list[Bar]:
+    session: Session, named: Mapping[int, Sensor], span_s: int, since_ms: int, until_ms: int
+) -> dict[int, list[Bar]]:
+    found: dict[int, list[Bar]] = {key: [] for key in named}
+    if since_ms >= until_ms:
+        return found
     rows = session.execute(
-        select(Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max, Rollup.count, Rollup.quality)
+        select(
+            Rollup.sensor,
+            Rollup.end_ms,
+            Rollup.value,
+            Rollup.min,
+            Rollup.max,
+            Rollup.count,
+            Rollup.quality,
+        )
         .where(
-            Rollup.sensor == sensor.key,
+            Rollup.sensor.in_(list(named)),
             Rollup.span_s == span_s,
             Rollup.end_ms > since_ms,
             Rollup.end_ms <= until_ms,
         )
-        .order_by(Rollup.end_ms)
+        .order_by(Rollup.sensor, Rollup.end_ms)
     )
-    found = [Bar(*row) for row in rows]
-    newest_ms = session.scalar(select(SensorState.at_ms).where(SensorState.sensor == sensor.key))
-    if newest_ms is None or newest_ms <= since_ms:
-        return found
-    hour_ms = hour_end_ms(newest_ms)
-    if span_s == HOUR_S:
-        # A reading out of order may have written the hour that is still growing.
-        found = [bar for bar in found if bar.end_ms < hour_ms]
-        if hour_ms - HOUR_S * 1000 < until_ms:
-            found.append(make_hour(session, sensor.key, sensor.quantity, hour_ms))
-        return found
-    day_ms = day_end_ms(newest_ms, zone)
-    start_ms = day_start_ms(day_ms, zone)
-    found = [bar for bar in found if bar.end_ms < day_ms]
-    if start_ms < until_ms:
-        hours = _written(session, sensor, HOUR_S, start_ms, day_ms, zone)
-        found.append(of_hours(day_ms, hours, sensor.quantity))
+    for row in rows:
+        found[row.sensor].append(Bar(*row[1:]))
     return found
 
 

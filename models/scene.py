@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from models.alert import Alert, rank
-from models.bars import BELIEVABLE
 from models.people import Actor
 from models.reading import SensorState
 from models.readings import NEVER, Correction, Latest, latest
 from models.registry import Element, Site
 from models.sensor import Sensor
+from models.stored import BELIEVABLE
 from models.times import to_ms
 
 STANDINGS = ("fresh", "stale", "unknown", "never", "by_hand", "retired")

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from models import stored
 from models.heartbeat import DEAD_AFTER, LISTENING_SINCE, Heartbeat
 from models.maintenance import LEFT_ALONE, LIVE, Maintenance
-from models.reading import HOUR_S, Channel, Reading, Rollup, SensorState
+from models.reading import HOUR_S, Channel, Rollup, SensorState
 from models.reasons import Reason, reason
 from models.rules.silence import silence_due_ms
 from models.sensor import Epoch, Sensor
@@ -248,16 +249,11 @@ def _out_of_range(session: Session, now: datetime) -> Iterator[Sign]:
         .join(SensorState, SensorState.sensor == Sensor.key)
         .where(SensorState.quality >= BAD, SensorState.at_ms > since_ms)
     ).all()
-    bad = (
-        select(Reading.sensor, func.count(), func.min(Reading.at_ms))
-        .where(Reading.at_ms > since_ms, Reading.quality >= BAD)
-        .group_by(Reading.sensor)
-    )
     keys = [sensor.key for sensor in found]
-    counts = {key: rest for key, *rest in session.execute(bad.where(Reading.sensor.in_(keys)))}
+    readings = stored.of_many(session, keys, since_ms, to_ms(now)) if keys else {}
     for sensor in found:
-        count, first_ms = counts.get(sensor.key, (0, 0))
+        bad = [one.at_ms for one in readings.get(sensor.key, ()) if one.quality >= BAD]
         # Mended within the day: only what is bad since then counts, and that has to come together.
-        if count >= FEWEST_BAD and first_ms > _begun_ms(sensor):
-            why = reason("maintenance.out_of_range", sensor=sensor.code, n=count)
-            yield Sign(sensor, "out_of_range", from_ms(first_ms), "low", why)
+        if len(bad) >= FEWEST_BAD and bad[0] > _begun_ms(sensor):
+            why = reason("maintenance.out_of_range", sensor=sensor.code, n=len(bad))
+            yield Sign(sensor, "out_of_range", from_ms(bad[0]), "low", why)

@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from models.clock import SiteClock, machine_now, site_clock
 from models.notice import Notice
 from models.people import machine
-from models.reading import Reading
 from models.registry_file.load import load
 from models.store import Store
 from models.times import iso
 from sensors_sim.times import ms
 from tests.harness.processes import Process, Processes, free_port, wait_until
 from tests.ingest.house import registry
+from tests.readings import readings_of
 from tests.roles import RIDGEWATCH, House
 
 BEGINS = datetime.fromtimestamp(ms("2022-03-14T00:00:00+08:00") / 1000, UTC)
@@ -39,7 +39,7 @@ def clock(store: Store) -> SiteClock:
 
 def count(store: Store) -> int:
     with store.reading() as session:
-        return session.scalar(select(func.count()).select_from(Reading)) or 0
+        return len(readings_of(session))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_second_start_goes_on_where_the_first_stopped(house: House) -> None:
 
     assert second.stop() == 0
     with house.store.reading() as session:
-        instants = session.scalars(select(Reading.at_ms).where(Reading.sensor == 1)).all()
+        instants = [one.at_ms for one in readings_of(session, 1)]
     assert len(instants) == len(set(instants))
 
 
@@ -251,7 +251,7 @@ def test_the_demo_starts_with_a_year_and_a_week_and_goes_on_where_it_stopped(
     assert {role for role, _, _ in accounts} >= {"admin", "manager", "duty", "contractor"}
     assert (demo.folder / "demo-accounts.txt").stat().st_mode & 0o777 == 0o600
     with store.reading() as session:
-        first_ms = session.scalar(select(func.min(Reading.at_ms)))
+        first_ms = min(one.at_ms for one in readings_of(session))
         assert first_ms is not None
         assert first_ms <= (begins - timedelta(days=365)).timestamp() * 1000
     assert clock(store).speed > 60

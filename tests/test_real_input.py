@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from ingest.moving import close_hours
 from models.alert import Alert
 from models.notice import Notice
 from models.people import machine
-from models.reading import HOUR_S, Reading, Rollup
+from models.reading import HOUR_S, Rollup
 from models.registry_file.load import load
 from models.sensor import Sensor
 from models.store import Store
@@ -24,6 +26,7 @@ from sensors_sim import convert
 from sensors_sim.replay import Row, read
 from tests.harness.processes import Processes, free_port
 from tests.ingest.house import NOW
+from tests.readings import readings_of
 from tests.webapp.cast import Cast, make_cast
 from tests.webapp.conftest import app_on
 
@@ -97,22 +100,25 @@ class Instance:
 
     def stored(self, name: str) -> list[tuple[int, float | None, int]]:
         """Return (at_ms, value, quality) of a sensor."""
-        return self._read(name, Reading.at_ms, Reading.value, Reading.quality)
+        with self.store.reading() as session:
+            return [one[:3] for one in readings_of(session, self._key(session, name))]
 
     def hours(self, name: str) -> list[Any]:
         """Return (end_ms, value, min, max, count) of a sensor's closed hours."""
-        columns = (Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max, Rollup.count)
-        return self._read(name, *columns, where=Rollup.span_s == HOUR_S)
-
-    def _read(self, name: str, *columns: Any, where: Any = None) -> list[Any]:
-        site, _, code = name.partition("/")
+        close_hours(self.store, NOW)
         with self.store.reading() as session:
-            sensors = session.scalars(select(Sensor).where(Sensor.code == code))
-            (sensor,) = (one for one in sensors if one.site.code == site)
-            table = columns[0].class_
-            found = select(*columns).where(table.sensor == sensor.key).order_by(columns[0])
-            found = found if where is None else found.where(where)
-            return [tuple(row) for row in session.execute(found)]
+            hours = (
+                select(Rollup.end_ms, Rollup.value, Rollup.min, Rollup.max, Rollup.count)
+                .where(Rollup.sensor == self._key(session, name), Rollup.span_s == HOUR_S)
+                .order_by(Rollup.end_ms)
+            )
+            return [tuple(row) for row in session.execute(hours)]
+
+    def _key(self, session: Session, name: str) -> int:
+        site, _, code = name.partition("/")
+        sensors = session.scalars(select(Sensor).where(Sensor.code == code))
+        (sensor,) = (one for one in sensors if one.site.code == site)
+        return sensor.key
 
     def drawn(self, name: str, rows: list[Row], days: int = 10) -> dict[int, float]:
         """Return all points of a sensor's chart, asked for in spans that are shown in full.

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from models.people import Organisation
-from models.reading import Reading, Rollup
+from models.reading import Rollup, SensorState
 from models.registry import Building, Drawing, Element, Site, Zone
 from models.rulebook import RuleRow
 from models.sensor import Epoch, Sensor
@@ -69,10 +69,11 @@ def source_of(sensor: Sensor) -> tuple[str, str] | None:
 
 def has_readings(session: Session, sensor: Sensor) -> bool:
     """Whether anything was ever stored for a sensor."""
-    return any(
-        session.scalar(select(table.sensor).where(table.sensor == sensor.key).limit(1)) is not None
-        for table in (Reading, Rollup)
-    )
+    state = session.get(SensorState, sensor.key)
+    if state is not None and state.at_ms is not None:
+        return True
+    kept = select(Rollup.sensor).where(Rollup.sensor == sensor.key).limit(1)
+    return session.scalar(kept) is not None
 
 
 def element_key(reference: str, site: str, building: str | None) -> InBuilding | None:

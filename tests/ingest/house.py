@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import select
 
 from ingest.message import Message
+from ingest.moving import close_hours
 from ingest.pipeline import Batch, Pipeline
 from models.alert import Alert
 from models.people import machine
-from models.reading import Reading
 from models.registry_file.load import load
 from models.store import Store
 from models.times import to_ms
+from tests.readings import readings_of
 
 NOW = datetime(2022, 3, 21, 0, 0, tzinfo=UTC)
 
@@ -114,12 +115,11 @@ class House:
     def readings(self) -> list[tuple[int, float | None, int]]:
         """Return (at_ms, value, quality) of all readings in order of time."""
         with self.store.reading() as session:
-            rows = session.execute(
-                select(Reading.at_ms, Reading.value, Reading.quality).order_by(
-                    Reading.sensor, Reading.at_ms
-                )
-            )
-            return [tuple(row) for row in rows]
+            return [(one.at_ms, one.value, one.quality) for one in readings_of(session)]
+
+    def close_hours(self, now: datetime) -> None:
+        """Move what lies in hours that are over, as the clock does."""
+        close_hours(self.store, now)
 
 
 def crack(

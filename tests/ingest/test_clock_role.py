@@ -19,11 +19,12 @@ from models.incident import open_incident
 from models.lease import LASTS, hold, let_go
 from models.notice import Notice
 from models.people import Actor, Grant, machine
-from models.reading import Quarantined, Reading, SensorState, WaitingReading
+from models.reading import Quarantined, RecentReading, SensorState, WaitingReading
 from models.settings import Settings
 from models.store import Store
 from models.times import to_ms
 from tests.ingest.alarms import NOW, a_person, an_alert, page_it
+from tests.readings import readings_of
 
 MINUTE = timedelta(minutes=1)
 RULE = machine("rule")
@@ -387,7 +388,7 @@ def test_what_nobody_claims_is_kept_for_thirty_days_and_readings_for_ever(
                 WaitingReading(
                     device="d", channel="c", at_ms=to_ms(at), value=1.0, received_ms=to_ms(at)
                 ),
-                Reading(sensor=1, at_ms=to_ms(at), value=1.0, quality=1),
+                RecentReading(sensor=1, at_ms=to_ms(at), value=1.0, quality=1),
                 Quarantined(
                     received_at=NOW - timedelta(days=days * 3),
                     topic="t",
@@ -405,7 +406,7 @@ def test_what_nobody_claims_is_kept_for_thirty_days_and_readings_for_ever(
 
     assert len(session.scalars(select(WaitingReading)).all()) == 1
     assert len(session.scalars(select(Quarantined)).all()) == 1
-    assert len(session.scalars(select(Reading)).all()) == 2
+    assert len(readings_of(session)) == 2
 
 
 def test_a_dead_worker_is_one_alert_and_leaves_the_sensors_alone(session: Session) -> None:

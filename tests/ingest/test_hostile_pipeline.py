@@ -15,12 +15,14 @@ from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker
+from models import stored
 from models.clock import SiteClock, machine_now, site_now
-from models.reading import Channel, Quarantined, Reading, WaitingReading
+from models.reading import Channel, Quarantined, WaitingReading
 from models.store import Store
 from models.times import from_ms
 from tests.ingest.house import NOW, House, senml
 from tests.ingest.poison import CLOCK, NATIVE, NOW_MS, poisons
+from tests.readings import readings_of
 
 
 class Sender:
@@ -78,7 +80,7 @@ def everything(store: Store) -> dict[str, Any]:
     """Return all that messages have left in a database."""
     with store.reading() as session:
         return {
-            "readings": rows(session, Reading.sensor, Reading.at_ms, Reading.value),
+            "readings": [(key, one.at_ms, one.value) for key, one in stored.everything(session)],
             "waiting": rows(session, WaitingReading.device, WaitingReading.channel),
             "channels": rows(session, Channel.device, Channel.channel, Channel.count),
             "quarantined": rows(session, Quarantined.client, Quarantined.reason),
@@ -126,13 +128,13 @@ def test_what_a_database_refuses_is_set_aside_and_the_others_are_stored_once(sto
 
     assert heard == list(range(1, 9))
     with store.reading() as session:
-        assert rows(session, Reading.value) == [(n / 10,) for n in range(1, 8)]
+        assert [one.value for one in readings_of(session)] == [n / 10 for n in range(1, 8)]
         (refused,) = session.scalars(select(Quarantined)).all()
         assert refused.reason["code"] == "quarantine.could_not_be_stored"
         assert refused.topic == MONSTER.topic
     assert take(store, *untimed, worker=worker) == list(range(1, 8))
     with store.reading() as session:
-        assert len(rows(session, Reading.value)) == 7
+        assert len(readings_of(session)) == 7
 
 
 def test_minutes_of_a_transaction_that_failed_pass_in_the_next_one(sqlite_store: Store) -> None:

@@ -193,6 +193,7 @@ def test_a_counter_credits_its_rises_and_rebases_on_a_fall(house: House) -> None
 def test_an_hour_is_made_when_it_closes_and_again_for_a_late_reading(house: House) -> None:
     at = NOW + MINUTE
     house.feed(crack(0.2, at), crack(0.4, at + 30 * MINUTE), crack(0.6, at + HOUR))
+    house.close_hours(at + HOUR + 2 * MINUTE)
 
     with house.store.reading() as session:
         hour = session.scalars(select(Rollup).where(Rollup.span_s == HOUR_S)).all()[-1]

@@ -18,7 +18,8 @@ from models.reading import (
     Channel,
     FormatFact,
     Quarantined,
-    Reading,
+    ReadingHour,
+    RecentReading,
     Rollup,
     SensorState,
     WaitingReading,
@@ -27,6 +28,7 @@ from models.reasons import Reason
 from models.registry_file.load import load
 from models.sensor import Sensor
 from models.store import Store
+from models.stored import everything
 from models.times import from_ms
 from models.units import QUANTITIES
 from tests.ingest.formats.sidecars import (
@@ -38,8 +40,18 @@ from tests.ingest.formats.sidecars import (
 )
 from tests.ingest.house import senml
 from tests.ingest.test_hostile_pipeline import take
+from tests.readings import readings_of
 
-MESSAGES = (Reading, Rollup, SensorState, WaitingReading, Quarantined, Channel, FormatFact)
+MESSAGES = (
+    RecentReading,
+    ReadingHour,
+    Rollup,
+    SensorState,
+    WaitingReading,
+    Quarantined,
+    Channel,
+    FormatFact,
+)
 LONG_AGO_MS = 946_684_800_000
 GOOD = ("good-node", "crack")
 
@@ -123,8 +135,7 @@ class Bench:
             sensor.key: (sensor.epochs[-1].device, sensor.epochs[-1].channel, sensor.quantity)
             for sensor in session.scalars(select(Sensor))
         }
-        columns = (Reading.sensor, Reading.at_ms, Reading.value, Reading.quality)
-        for key, at_ms, value, quality in session.execute(select(*columns)):
+        for key, (at_ms, value, quality, _, _) in everything(session):
             device, channel, quantity = places[key]
             unit = QUANTITIES[quantity].unit
             if quality <= 3:
@@ -170,7 +181,7 @@ def false_in(store: Store, samples: list[Sample]) -> dict[str, list[str]]:
         good = senml(*GOOD, value, from_ms(received_ms - number), from_ms(received_ms))
         assert take(store, good, worker=worker) == [1]
         with store.reading() as session:
-            assert value in set(session.scalars(select(Reading.value))), sample.id
+            assert value in {one.value for one in readings_of(session)}, sample.id
     return {name: faults for name, faults in found.items() if faults}
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from ingest import claims
 from ingest.message import Message
+from ingest.moving import close_hours
 from ingest.pipeline import Pipeline
 from ingest.work_role import Task, Work
 from models.claim import claim, decode_again
@@ -18,7 +19,7 @@ from models.errors import Missing, Refusal
 from models.heartbeat import Heartbeat
 from models.job import MOST_TRIES, Job, ask, take_job
 from models.people import machine
-from models.reading import Channel, Quarantined, Reading, Rollup, WaitingReading
+from models.reading import Channel, Quarantined, Rollup, WaitingReading
 from models.reasons import reason
 from models.registry_file.load import load
 from models.sensor import Sensor
@@ -26,6 +27,7 @@ from models.store import Store
 from models.times import to_ms
 from tests.harness.processes import wait_until
 from tests.ingest.house import NOW, registry
+from tests.readings import readings_of
 
 SYSTEM = machine("system")
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -182,12 +184,7 @@ def claim_it(store: Store, code: str = "C-09", device: str = DEVICE) -> uuid.UUI
 def readings(store: Store, code: str = "C-09") -> list[tuple[int, float | None]]:
     with store.reading() as session:
         key = session.scalars(select(Sensor.key).where(Sensor.code == code)).one()
-        rows = session.execute(
-            select(Reading.at_ms, Reading.value)
-            .where(Reading.sensor == key)
-            .order_by(Reading.at_ms)
-        )
-        return [(at_ms, value) for at_ms, value in rows]
+        return [(one.at_ms, one.value) for one in readings_of(session, key)]
 
 
 def test_a_claimed_channel_brings_its_past_in_the_sensors_unit(store: Store) -> None:
@@ -206,6 +203,8 @@ def test_a_claimed_channel_brings_its_past_in_the_sensors_unit(store: Store) -> 
     with store.reading() as session:
         assert session.scalars(select(WaitingReading)).all() == []
         assert session.get_one(Channel, (DEVICE, CHANNEL)).claimed
+    close_hours(store, NOW + timedelta(hours=31))
+    with store.reading() as session:
         assert len(session.scalars(select(Rollup)).all()) >= 30
 
 

@@ -72,9 +72,16 @@ def test_the_migrated_schema_is_the_declared_one(store: Store, empty_store: Stor
     assert schema(store) == schema(empty_store)
 
 
+def is_declared(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether autogenerate should look: the months of packed hours come and go by themselves."""
+    return kind != "table" or not str(name).startswith("reading_hour_")
+
+
 def test_autogenerate_finds_nothing_to_do(store: Store) -> None:
     with store.reading() as session:
-        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        context = MigrationContext.configure(
+            session.connection(), opts={"compare_type": True, "include_name": is_declared}
+        )
         differences: list[Any] = compare_metadata(context, METADATA)
 
     assert differences == []

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.errors import BadInput
-from models.reading import Reading
+from models.reading import SensorState
 from models.registry_file.dump import dump
 from models.registry_file.load import load, load_text
 from models.store import Store, begin_write
@@ -235,7 +235,7 @@ def test_a_sensor_with_readings_keeps_its_quantity(store: Store) -> None:
     put(store, example(lambda d: gauge(d).update(quantity="displacement")))
     with store.writing() as session:
         key = sensor(session, "C-07").key
-        session.add(Reading(sensor=key, at_ms=1, value=1.0, quality=1))
+        session.add(SensorState(sensor=key, at_ms=1, value=1.0, quality=1))
 
     assert faults(store, EXAMPLE) == {f"{SENSOR}.quantity": "registry.quantity_stays"}
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 
 from models.contacts import Contact
 from models.event import history
-from models.reading import Reading
+from models.reading import RecentReading
 from models.registry import Site
 from models.times import to_ms
 from tests.webapp.cast import Cast
@@ -67,8 +67,9 @@ def test_a_gap_in_the_readings_is_a_gap_in_the_line(world):
         sensor = world.sensor(session)
         noon = to_ms(NOW - timedelta(hours=6))
         session.execute(
-            delete(Reading).where(
-                Reading.sensor == sensor.key, Reading.at_ms.between(noon, noon + 2 * 3_600_000)
+            delete(RecentReading).where(
+                RecentReading.sensor == sensor.key,
+                RecentReading.at_ms.between(noon, noon + 2 * 3_600_000),
             )
         )
 

@@ -17,11 +17,12 @@ from ingest.work_role import Work
 from models.node_label import device_on, heard_as
 from models.people import User
 from models.photo import Photo
-from models.reading import Channel, Reading
+from models.reading import Channel
 from models.registry import Drawing, Element, Pin
 from models.sensor import Sensor
 from models.times import to_ms
 from tests.harness.browser import PHONE, overflow_px, small_targets, violations
+from tests.readings import readings_of
 from tests.webapp import pictures
 from tests.webapp.cast import Cast
 from tests.webapp.world import NOW, World, make_world
@@ -272,7 +273,7 @@ def test_the_technicians_path_on_a_phone(world, origin, people, tmp_path, langua
     with world.store.reading() as session:
         assert session.scalars(select(Photo.subject_kind)).all() == ["sensor"]
         sensor = world.sensor(session, "C-03")
-        assert session.scalars(select(Reading).where(Reading.sensor == sensor.key)).all()
+        assert readings_of(session, sensor.key)
 
 
 def test_the_technicians_path_without_scripts(world, origin, people, tmp_path):

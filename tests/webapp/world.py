@@ -17,13 +17,14 @@ from models.alert import Alert, Subject, Verdict, take
 from models.clock import SiteClock, machine_now
 from models.heartbeat import beat
 from models.people import machine
-from models.reading import DAY_S, HOUR_S, Channel, Quarantined, Reading, Rollup, SensorState
+from models.reading import DAY_S, HOUR_S, Channel, Quarantined, Rollup, SensorState
 from models.reasons import reason
 from models.registry import Site
 from models.registry_file.load import load
 from models.sensor import Sensor
 from models.store import Store
 from models.times import iso, to_ms
+from tests.readings import count_as_moved, put_readings
 from tests.webapp.cast import SYSTEM, Cast
 
 NOW = datetime(2022, 3, 21, 5, 0, tzinfo=UTC)
@@ -221,7 +222,8 @@ def _fill(session: Session, sensor: Sensor, days: int) -> None:
         total += _mm(hours_ago) * step / HOUR_MS
         value = round(total, 3) if rain else _width(hours_ago)
         raw.append({"sensor": sensor.key, "at_ms": at_ms, "value": value, "quality": 1})
-    session.execute(insert(Reading), raw)
+    put_readings(session, raw)
+    count_as_moved(session, last_ms - HOUR_MS)
     session.add(
         SensorState(sensor=sensor.key, heard_ms=last_ms, at_ms=last_ms, value=value, quality=1)
     )

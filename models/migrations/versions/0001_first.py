@@ -10,12 +10,15 @@ branch_labels = None
 depends_on = None
 
 TRIGGERS_SQLITE = (
+    'INSERT INTO reading_mark (id, closed_ms, moved_ms) VALUES (1, 0, 0)',
     "CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are only appended'); END",
     "CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are only appended'); END",
     "CREATE TRIGGER report_immutable BEFORE UPDATE ON report WHEN OLD.state <> 'draft' AND (NEW.scene IS NOT OLD.scene OR NEW.course IS NOT OLD.course OR NEW.cause IS NOT OLD.cause OR NEW.measures IS NOT OLD.measures OR NEW.other IS NOT OLD.other OR NEW.incident_id IS NOT OLD.incident_id OR NEW.kind IS NOT OLD.kind OR NEW.recipients IS NOT OLD.recipients OR NEW.channel IS NOT OLD.channel OR NEW.sent_at IS NOT OLD.sent_at OR NEW.sent_by IS NOT OLD.sent_by OR NEW.code IS NOT OLD.code OR NEW.state = 'draft') BEGIN SELECT RAISE(ABORT, 'a report that was sent is never changed'); END",
     "CREATE TRIGGER report_kept BEFORE DELETE ON report WHEN OLD.state <> 'draft' BEGIN SELECT RAISE(ABORT, 'a report that was sent is never deleted'); END",
 )
 TRIGGERS_POSTGRESQL = (
+    'CREATE TABLE reading_hour_rest PARTITION OF reading_hour DEFAULT',
+    'INSERT INTO reading_mark (id, closed_ms, moved_ms) VALUES (1, 0, 0)',
     "CREATE FUNCTION event_append_only() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'events are only appended'; END $$ LANGUAGE plpgsql",
     'CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION event_append_only()',
     "CREATE FUNCTION report_immutable() RETURNS trigger AS $$ BEGIN IF OLD.state <> 'draft' AND (TG_OP = 'DELETE' OR NEW.state = 'draft' OR NEW.scene IS DISTINCT FROM OLD.scene OR NEW.course IS DISTINCT FROM OLD.course OR NEW.cause IS DISTINCT FROM OLD.cause OR NEW.measures IS DISTINCT FROM OLD.measures OR NEW.other IS DISTINCT FROM OLD.other OR NEW.incident_id IS DISTINCT FROM OLD.incident_id OR NEW.kind IS DISTINCT FROM OLD.kind OR NEW.recipients IS DISTINCT FROM OLD.recipients OR NEW.channel IS DISTINCT FROM OLD.channel OR NEW.sent_at IS DISTINCT FROM OLD.sent_at OR NEW.sent_by IS DISTINCT FROM OLD.sent_by OR NEW.code IS DISTINCT FROM OLD.code) THEN RAISE EXCEPTION 'a report that was sent is never changed'; END IF; IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$ LANGUAGE plpgsql",
@@ -203,14 +206,28 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_quarantined'))
     )
     op.create_index(op.f('ix_quarantined_received_at'), 'quarantined', ['received_at'], unique=False)
-    op.create_table('reading',
+    op.create_table('reading_hour',
+    sa.Column('end_ms', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('sensor', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('packed', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('end_ms', 'sensor', name=op.f('pk_reading_hour')),
+    postgresql_partition_by='RANGE (end_ms)',
+    sqlite_with_rowid=False
+    )
+    op.create_table('reading_mark',
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('closed_ms', sa.BigInteger(), nullable=False),
+    sa.Column('moved_ms', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_reading_mark'))
+    )
+    op.create_table('reading_recent',
     sa.Column('at_ms', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('sensor', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('value', sa.Float(precision=53), nullable=True),
     sa.Column('quality', sa.SmallInteger(), nullable=False),
     sa.Column('raw', sa.Float(precision=53), nullable=True),
     sa.Column('arrived_ms', sa.BigInteger(), nullable=True),
-    sa.PrimaryKeyConstraint('sensor', 'at_ms', name=op.f('pk_reading')),
+    sa.PrimaryKeyConstraint('at_ms', 'sensor', name=op.f('pk_reading_recent')),
     sqlite_with_rowid=False
     )
     op.create_table('rollup',

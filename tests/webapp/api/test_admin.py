@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
 
 from models.job import Job
-from models.reading import Channel, Quarantined, Reading, WaitingReading
+from models.reading import Channel, Quarantined, WaitingReading
 from models.reasons import reason
 from models.rulebook import RuleRow, RuleVersion
 from models.sensor import Sensor
 from models.times import iso, to_ms
 from tests.models.house import NOW, after
+from tests.readings import put_readings
 from tests.webapp.api.program import Program, faults
 from webapp.api import rules
 from webapp.jobs.backtest import HANDLERS
@@ -151,8 +151,8 @@ def ruled(program: Program, spec: dict = CRACK) -> None:
         house.session.add(rule)
         sensor = house.sensor("C-07")
         sensor.epochs[0].since = after(days=-100)
-        house.session.execute(
-            insert(Reading.__table__),
+        put_readings(
+            house.session,
             [
                 {
                     "sensor": sensor.key,

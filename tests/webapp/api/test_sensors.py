@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
 
-from models.reading import HOUR_S, Reading, Rollup
+from models.reading import HOUR_S, Rollup
 from models.sensor import Epoch, Sensor
 from models.times import iso, to_ms
 from tests.models.house import NOW, after
+from tests.readings import count_as_moved, put_readings
 from tests.webapp.api.program import Program, faults
 from tests.webapp.response_world import counted
 
@@ -20,8 +20,8 @@ def store(program: Program, values: list[float | None], step: timedelta) -> Sens
     with program.yard.working() as house:
         sensor = house.sensor("C-07")
         first = NOW - step * (len(values) - 1)
-        house.session.execute(
-            insert(Reading.__table__),
+        put_readings(
+            house.session,
             [
                 {
                     "sensor": sensor.key,
@@ -153,6 +153,7 @@ def test_hours_come_by_their_end_with_extremes_and_count(program_everywhere) -> 
             )
             for hours in range(1, 30)
         )
+        count_as_moved(session, to_ms(NOW - timedelta(hours=1)))
 
     asked = {"resolution": "hour", "since": iso(after(hours=-40))}
     found = program.walk(PATH, 4, **asked)

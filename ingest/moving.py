@@ -1,0 +1,166 @@
+"""Closes hours: what is recent moves into packed hours, and their rollups are written.
+
+In the background, in small transactions, and safe to be cut off anywhere: until the recent rows
+of a closed hour are deleted they lie in both places, and whoever reads tells each once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from ingest.rollups import Hour, Measured, days_of, merge_hours, write_days
+from models.bars import day_end_ms
+from models.packed import Stored
+from models.reading import ReadingMark, RecentReading
+from models.registry import Site
+from models.sensor import Sensor
+from models.store import Store
+from models.stored import HOUR_MS, RECENT, hour_end_ms, mark
+from models.times import to_ms
+
+GRACE = timedelta(minutes=2)  # what comes by then is moved with its hour, not written into it
+MOST_ROWS = 500_000  # are read at once: some 100 MB
+AT_ONCE, CLEARS_AT_ONCE = 300, 10_000  # hours, rows of one transaction: live messages wait for it
+
+Pair = tuple[int, int]
+_MARK = select(ReadingMark).where(ReadingMark.id == 1).with_for_update()
+
+
+def close_hours(store: Store, now: datetime) -> bool:
+    """Move what lies in hours that are over at `now`; true where there were any."""
+    with store.reading() as session:
+        moved_ms = mark(session).moved_ms
+    if _last_over_ms(now) <= moved_ms:
+        return False
+    with store.writing() as session:
+        closed_ms = _close(session, now)
+    with store.reading() as session:
+        sensors, slices = _sensors(session), list(_slices(session, closed_ms))
+    days = _begun(sensors, moved_ms)
+    for low, high in slices:
+        with store.reading() as session:
+            hours = _gather(session, low, high, closed_ms)
+        days |= days_of(sensors, hours)
+        for some in _chunks(sorted(hours)):
+            with store.writing() as session:
+                merge_hours(session, sensors, {place: hours[place] for place in some})
+    for ended in _chunks(sorted(day for day in days if day[1] <= closed_ms)):
+        with store.writing() as session:
+            write_days(session, sensors, ended)
+    while True:
+        with store.writing() as session:
+            if _clear(session, closed_ms):
+                _has_moved(session, closed_ms)
+                return True
+
+
+def close_hours_within(session: Session, now: datetime) -> None:
+    """Do the same in one transaction of the caller's, who alone uses the database."""
+    moved_ms = mark(session).moved_ms
+    if _last_over_ms(now) <= moved_ms:
+        return
+    closed_ms = _close(session, now)
+    sensors = _sensors(session)
+    days = _begun(sensors, moved_ms)
+    for low, high in list(_slices(session, closed_ms)):
+        hours = _gather(session, low, high, closed_ms)
+        merge_hours(session, sensors, hours)
+        days |= days_of(sensors, hours)
+    write_days(session, sensors, {day for day in days if day[1] <= closed_ms})
+    session.execute(delete(RecentReading).where(RecentReading.at_ms <= closed_ms))
+    _has_moved(session, closed_ms)
+
+
+def count_as_moved(session: Session, until_ms: int) -> None:
+    """Say that hours up to here are closed and whole, where nothing was ever recent up to it."""
+    recent = select(RecentReading.at_ms).where(RecentReading.at_ms <= until_ms).limit(1)
+    if session.scalar(recent) is None:
+        row = session.scalars(_MARK).one()
+        row.closed_ms = max(row.closed_ms, until_ms)
+        row.moved_ms = max(row.moved_ms, until_ms)
+
+
+def _last_over_ms(now: datetime) -> int:
+    return to_ms(now - GRACE) // HOUR_MS * HOUR_MS
+
+
+def _close(session: Session, now: datetime) -> int:
+    """Say that hours are closed; from here on their readings go into them, not among the recent.
+
+    Whoever is storing holds the row: what it has put among the recent is there to be gathered.
+    """
+    row = session.scalars(_MARK).one()
+    row.closed_ms = max(row.closed_ms, _last_over_ms(now))  # a clock may have been set back
+    session.flush()
+    return row.closed_ms
+
+
+def _sensors(session: Session) -> dict[int, Measured]:
+    rows = session.execute(
+        select(Sensor.key, Sensor.quantity, Site.timezone).join(Site, Site.id == Sensor.site_id)
+    )
+    return {key: Measured(quantity, zone) for key, quantity, zone in rows}
+
+
+def _slices(session: Session, closed_ms: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of sensors of which each has about as many readings as are read at once."""
+    low, high, n = session.execute(
+        select(func.min(RecentReading.sensor), func.max(RecentReading.sensor), func.count()).where(
+            RecentReading.at_ms <= closed_ms
+        )
+    ).one()
+    if not n:
+        return
+    width = max(1, (high - low + 1) * MOST_ROWS // n)
+    for start in range(low, high + 1, width):
+        yield start, min(start + width - 1, high)
+
+
+def _gather(session: Session, low: int, high: int, closed_ms: int) -> dict[Hour, list[Stored]]:
+    rows = session.execute(
+        RECENT.where(
+            RecentReading.at_ms <= closed_ms,
+            RecentReading.sensor >= low,
+            RecentReading.sensor <= high,
+        )
+    )
+    hours: dict[Hour, list[Stored]] = defaultdict(list)
+    for row in rows:
+        hours[hour_end_ms(row.at_ms), row.sensor].append(Stored(*row[1:]))
+    return hours
+
+
+def _chunks(found: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+    return (found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE))
+
+
+def _begun(sensors: Mapping[int, Measured], moved_ms: int) -> set[Pair]:
+    """Return the local days that had begun when hours were last moved, of whoever is silent too."""
+    if not moved_ms:
+        return set()
+    zones = {facts.timezone for facts in sensors.values()}
+    ends = {zone: day_end_ms(moved_ms, zone) for zone in zones}
+    return {(key, ends[facts.timezone]) for key, facts in sensors.items()}
+
+
+def _clear(session: Session, closed_ms: int) -> bool:
+    """Delete some of the recent rows that have been moved; true once none is left."""
+    last_ms = session.scalar(
+        select(RecentReading.at_ms)
+        .where(RecentReading.at_ms <= closed_ms)
+        .order_by(RecentReading.at_ms)
+        .limit(1)
+        .offset(CLEARS_AT_ONCE)
+    )
+    until_ms = closed_ms if last_ms is None else last_ms
+    session.execute(delete(RecentReading).where(RecentReading.at_ms <= until_ms))
+    return last_ms is None
+
+
+def _has_moved(session: Session, closed_ms: int) -> None:
+    session.execute(update(ReadingMark).values(moved_ms=closed_ms))
