@@ -51,8 +51,9 @@ def pack(readings: Sequence[Stored], end_ms: int) -> bytes:
         )
     )
     small = zlib.compress(body, _LEVEL)
-    head = bytes((_FORM, len(small) < len(body)))
-    return head + len(readings).to_bytes(4, "little") + min(small, body, key=len)
+    pays = len(small) < len(body)
+    head = bytes((_FORM, pays)) + len(readings).to_bytes(4, "little")
+    return head + (small if pays else body)
 
 
 def count(packed: bytes) -> int:

@@ -100,3 +100,11 @@ def sqlite_store(sqlite_url: str, data_dir: Path) -> Iterator[Store]:
     opened = Store(sqlite_url, data_dir)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str, data_dir: Path) -> Iterator[Store]:
+    """A migrated, empty store on PostgreSQL, for what only that database does."""
+    opened = Store(postgres_url, data_dir)
+    yield opened
+    opened.close()

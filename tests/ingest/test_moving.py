@@ -1,0 +1,214 @@
+"""Hours close: readings move, are told once wherever they lie, and their rollups are whole."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+
+from ingest import moving, partitions
+from ingest.rollups import merge_hours
+from models import stored
+from models.bars import Bar
+from models.reading import DAY_S, HOUR_S, ReadingHour, RecentReading, Rollup
+from models.readings import bars
+from models.sensor import Sensor
+from models.store import Store
+from models.times import to_ms
+from tests.ingest.house import NOW, House, crack, rain
+from tests.readings import readings_of
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LATER = NOW + 3 * HOUR + 5 * MINUTE  # three hours are over then
+
+
+@pytest.fixture
+def house(store: Store) -> House:
+    """Three hours and a bit of a crack and a rain counter."""
+    house = House(store)
+    for step in range(1, 14):
+        at = NOW + step * 15 * MINUTE
+        house.feed(rain(100 + step * 0.2, at - 5 * MINUTE), crack(0.1 + step / 100, at), now=at)
+    return house
+
+
+def bars_of(house: House, code: str, span_s: int) -> list[Bar]:
+    with house.store.reading() as session:
+        sensor = session.scalars(select(Sensor).where(Sensor.code == code)).one()
+        return bars(session, sensor, span_s, NOW - DAY, NOW + 2 * DAY)
+
+
+def crack_key(house: House) -> int:
+    with house.store.reading() as session:
+        return session.scalars(select(Sensor.key).where(Sensor.code == "C-01")).one()
+
+
+def counted(house: House, table: type) -> int:
+    with house.store.reading() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def told(house: House) -> list[object]:
+    """Return all that readers can see: readings, hours and days."""
+    return [
+        house.readings(),
+        *(bars_of(house, code, span) for code in ("C-01", "R-01") for span in (HOUR_S, DAY_S)),
+    ]
+
+
+def test_what_readers_see_is_the_same_before_and_after(house: House) -> None:
+    before = told(house)
+
+    assert moving.close_hours(house.store, LATER)
+
+    assert counted(house, ReadingHour) == 6
+    assert counted(house, RecentReading) == 2
+    assert told(house) == before
+    assert not moving.close_hours(house.store, LATER)
+
+
+def test_an_hour_stays_open_for_two_minutes_more(house: House) -> None:
+    moving.close_hours(house.store, NOW + HOUR + 119 * timedelta(seconds=1))
+    assert counted(house, ReadingHour) == 0
+
+    moving.close_hours(house.store, NOW + HOUR + 2 * MINUTE)
+    assert counted(house, ReadingHour) == 2
+
+
+def test_cut_off_between_two_transactions_nothing_is_lost_or_told_twice(house: House) -> None:
+    before = told(house)
+    with house.store.writing() as session:
+        closed_ms = moving._close(session, LATER)
+    assert told(house) == before
+    with house.store.writing() as session:
+        sensors = moving._sensors(session)
+        hours = moving._gather(session, 1, 1, closed_ms)
+        merge_hours(session, sensors, hours)
+    assert told(house) == before
+    house.feed(crack(0.9, NOW + 20 * MINUTE, received=LATER), now=LATER)
+    with_late = told(house)
+    assert len(house.readings()) == 27
+
+    moving.close_hours(house.store, LATER)  # the next clock begins again
+
+    assert told(house) == with_late
+    assert counted(house, RecentReading) == 2
+
+
+def test_a_late_reading_goes_straight_into_its_hour_and_day(house: House) -> None:
+    moving.close_hours(house.store, NOW + 2 * DAY)
+
+    house.feed(crack(9.5, NOW + 20 * MINUTE, received=NOW + 2 * DAY), now=NOW + 2 * DAY)
+
+    assert counted(house, RecentReading) == 0
+    with house.store.reading() as session:
+        rows = session.execute(
+            select(Rollup.span_s, Rollup.max, Rollup.count)
+            .where(Rollup.sensor == crack_key(house))
+            .order_by(Rollup.span_s, Rollup.end_ms)
+        ).all()
+    assert [tuple(row) for row in rows][0] == (HOUR_S, 9.5, 5)
+    assert [tuple(row) for row in rows if row[0] == DAY_S] == [(DAY_S, 9.5, 14)]
+
+
+def test_a_late_total_credits_its_own_hour_and_no_rain_twice(house: House) -> None:
+    moving.close_hours(house.store, LATER)
+    before = sum(hour.value or 0 for hour in bars_of(house, "R-01", HOUR_S))
+
+    # After 100.8, the last of the first hour, and before 101.0, the first of the second.
+    house.feed(rain(100.9, NOW + 58 * MINUTE, received=LATER), now=LATER)
+
+    after = bars_of(house, "R-01", HOUR_S)
+    assert sum(hour.value or 0 for hour in after) == pytest.approx(before)
+    assert after[0].value == pytest.approx(0.7)
+
+
+def test_the_day_of_a_sensor_that_fell_silent_is_made_when_it_is_over(house: House) -> None:
+    moving.close_hours(house.store, LATER)
+    assert [bar.count for bar in bars_of(house, "C-01", DAY_S)] == [13]
+
+    moving.close_hours(house.store, NOW + 2 * DAY)
+
+    with house.store.reading() as session:
+        days = select(Rollup.count).where(Rollup.span_s == DAY_S, Rollup.sensor == crack_key(house))
+        assert session.scalars(days).all() == [13]
+
+
+def test_questions_of_one_sensor_find_recent_and_packed(house: House) -> None:
+    moving.close_hours(house.store, NOW + 2 * HOUR + 5 * MINUTE)
+
+    key, gauge = crack_key(house), 3 - crack_key(house)
+    with house.store.reading() as session:
+        first, last = to_ms(NOW + 15 * MINUTE), to_ms(NOW + 195 * MINUTE)
+        assert stored.first_ms(session, key, 0) == first
+        assert stored.first_ms(session, key, first) == to_ms(NOW + 30 * MINUTE)
+        assert stored.first_ms(session, key, to_ms(NOW + 2 * HOUR)) == to_ms(NOW + 135 * MINUTE)
+        assert stored.first_ms(session, key, last) is None
+        assert stored.last_ms(session, key) == last
+        found = stored.last_good(session, key, to_ms(NOW + 100 * MINUTE))
+        assert found is not None and found.at_ms == to_ms(NOW + 90 * MINUTE)
+        assert stored.at(session, key, first) is not None
+        assert stored.at(session, key, last) is not None
+        assert stored.at(session, key, first + 1) is None
+        assert stored.count_between(session, [key, gauge], first, last) == 24
+        window = list(stored.between(session, key, first, last - 1))
+        assert [one.at_ms for one in window] == [
+            to_ms(NOW + step * 15 * MINUTE) for step in range(2, 13)
+        ]
+
+
+def test_a_repeated_reading_of_a_closed_hour_is_known(house: House) -> None:
+    moving.close_hours(house.store, LATER)
+    before = house.readings()
+
+    house.feed(crack(0.11, NOW + 15 * MINUTE, received=LATER), now=LATER)
+
+    assert house.readings() == before
+
+
+def test_who_is_storing_holds_up_the_closing_of_hours(postgres_store: Store) -> None:
+    """Else a reading that is on its way among the recent would be deleted unseen."""
+    house = House(postgres_store)
+    house.feed(crack(0.1, NOW + MINUTE))
+    decoded = house.pipeline.decode([crack(0.2, NOW + 50 * MINUTE)])
+    closing = threading.Thread(target=moving.close_hours, args=(house.store, LATER))
+    with house.store.writing() as session:
+        house.pipeline.begin(session)
+        house.pipeline.take(session, decoded, LATER)
+        closing.start()
+        closing.join(1.0)
+        assert closing.is_alive()
+        house.pipeline.flush(session, LATER)
+    closing.join(30.0)
+
+    assert [value for _, value, _ in house.readings()] == [0.1, 0.2]
+    assert counted(house, RecentReading) == 0
+
+
+def test_months_are_made_ahead_and_hours_lie_in_them(postgres_store: Store) -> None:
+    house = House(postgres_store)
+    for _ in range(2):
+        with house.store.writing() as session:
+            partitions.make_ahead(session, NOW)
+    house.feed(crack(0.1, NOW + MINUTE), crack(0.2, NOW + 40 * DAY, received=NOW + 40 * DAY))
+
+    moving.close_hours(house.store, NOW + 41 * DAY)
+
+    with house.store.reading() as session:
+        lies = text("SELECT tableoid::regclass::text FROM reading_hour ORDER BY end_ms")
+        assert session.scalars(lies).all() == ["reading_hour_2022_03", "reading_hour_2022_04"]
+        assert len(readings_of(session)) == 2
+
+
+def test_a_month_of_which_something_lies_in_the_rest_stays_there(postgres_store: Store) -> None:
+    house = House(postgres_store)
+    house.feed(crack(0.1, NOW + MINUTE))
+    moving.close_hours(house.store, LATER)
+
+    with house.store.writing() as session:
+        partitions.make_ahead(session, NOW)
+
+    with house.store.reading() as session:
+        assert len(readings_of(session)) == 1
+        assert session.scalar(text("SELECT to_regclass('reading_hour_2022_03')")) is None
+        assert session.scalar(text("SELECT to_regclass('reading_hour_2022_04')")) is not None
