@@ -1,22 +1,26 @@
 """What a reading takes on the disk, once it lies where it stays.
 
 1,000 sensors speak once a minute, each at its own second; rows come in that order, as they do in
-life, and are written by the ingester's own statement. Beside it, on PostgreSQL, stands the table
+life, are stored as the ingester does it, and moved when their hour is over. The last hour is still
+open at the end. Beside it, on PostgreSQL, stands the table
 that one would make without thinking: sensor, time, value, quality, and an index over the first two.
 """
 
 from collections.abc import Iterator
-from itertools import islice
+from datetime import timedelta
 from pathlib import Path
 
 from bench.figures import Figure
 from bench.installation import Server, scratch, server
 from bench.options import Options
-from ingest.storing import Row, insert_readings
+from ingest.moving import close_hours
+from ingest.rollups import keep
+from ingest.storing import Row
 from models.migrate import upgrade
 from models.store import Store
+from models.times import from_ms
 
-SENSORS, READINGS, AT_ONCE = 1000, 1_000_000, 4000
+SENSORS, READINGS = 1000, 1_000_000
 BEGINS_MS = 1_647_820_800_000
 MOST_BYTES, MOST_OF_PLAIN = 30, 0.5
 
@@ -83,17 +87,17 @@ def on_postgres(cluster: Server, folder: Path, readings: int) -> tuple[float, fl
 
 
 def _fill(store: Store, readings: int) -> None:
-    rows = _rows(readings)
-    while some := list(islice(rows, AT_ONCE)):
-        with store.writing() as session:
-            insert_readings(session, some)
-
-
-def _rows(readings: int) -> Iterator[Row]:
     for minute in range(readings // SENSORS):
-        for sensor in range(1, SENSORS + 1):
-            at_ms = BEGINS_MS + minute * 60_000 + sensor * 59
-            yield Row(sensor, at_ms, 0.5 + (sensor + minute) % 89 / 1000, 1, None, at_ms)
+        begins_ms = BEGINS_MS + minute * 60_000
+        with store.writing() as session:
+            keep(session, {}, list(_rows(minute, begins_ms)))
+        close_hours(store, from_ms(begins_ms) + timedelta(minutes=1))
+
+
+def _rows(minute: int, begins_ms: int) -> Iterator[Row]:
+    for sensor in range(1, SENSORS + 1):
+        at_ms = begins_ms + sensor * 59
+        yield Row(sensor, at_ms, 0.5 + (sensor + minute) % 89 / 1000, 1, None, at_ms)
 
 
 def _truncate(store: Store) -> None:

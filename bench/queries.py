@@ -1,26 +1,32 @@
 """A year's chart of one sensor among millions of readings, and the latest of 1,000 sensors.
 
 Some sensors have a year of readings, one a minute, with their hours and days; `--readings
-50000000` is the issue's size (95 such sensors). The rows are made by SQL alone, in the tables'
-own order: how they came there is `nation`'s and `flat_out`'s question.
+50000000` is the issue's size (95 such sensors). Hours are packed by the product's own code and
+written in the tables' own order: how they come there is `nation`'s and `flat_out`'s question.
 """
 
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from bench.figures import Figure, share
 from bench.installation import scratch
 from bench.options import Options
+from ingest.moving import count_as_moved
+from models.bars import Bar, of_hours, of_readings
 from models.chart import line
 from models.migrate import upgrade
+from models.packed import Stored, pack
+from models.reading import DAY_S, HOUR_S, ReadingHour, Rollup
 from models.readings import latest
 from models.registry_file.load import load
 from models.sensor import Sensor
 from models.store import Store
+from models.stored import HOUR_MS
 from models.times import to_ms
 from tests.models.house import NOW
 from tests.webapp.cast import SYSTEM
@@ -33,17 +39,6 @@ LATEST_OF = 1000
 YEAR = timedelta(days=365)
 MOST_DATA_MS, MOST_PAGE_MS, MOST_LATEST_MS = 20, 150, 10
 
-A_YEAR = f"""
-with recursive minute(n) as (select 1 union all select n + 1 from minute where n < {YEAR_MINUTES})
-insert into reading (sensor, at_ms, value, quality)
-select :sensor, :begins_ms + n * 60000, 1.4 + (n + :sensor) % 1440 / 72000.0, 1 from minute
-"""
-BARS = """
-insert into rollup (sensor, span_s, end_ms, value, min, max, count, quality)
-select sensor, :span_s, ((at_ms - 1) / (:span_s * 1000) + 1) * :span_s * 1000 as until,
-    avg(value), min(value), max(value), count(*), max(quality)
-from reading where sensor = :sensor group by until
-"""
 STATES = """
 insert into sensor_state (sensor, heard_ms, at_ms, value, quality)
 select key, :now_ms, :now_ms, 1.4, 1 from sensor
@@ -85,13 +80,40 @@ def seed(store: Store, years: int) -> str:
         )
         middle = chosen[len(chosen) // 2].code
         for key in sorted(sensor.key for sensor in chosen):
-            begins_ms = to_ms(NOW) - YEAR_MINUTES * 60_000
-            session.execute(text(A_YEAR), {"sensor": key, "begins_ms": begins_ms})
-            for span_s in (3600, 86_400):
-                session.execute(text(BARS), {"sensor": key, "span_s": span_s})
+            write_year(session, key, to_ms(NOW) - YEAR_MINUTES * 60_000)
+        count_as_moved(session, to_ms(NOW))
         session.execute(text(STATES), {"now_ms": to_ms(NOW)})
     store.checkpoint()
     return middle
+
+
+def write_year(session: Session, key: int, begins_ms: int) -> None:
+    """Write a year of minutes, every day like the other: packed hours, their rollups, and days."""
+    hours = [_hour(key, hour) for hour in range(24)]
+    rollups, packed = [], []
+    for hour in range(YEAR_MINUTES // 60):
+        end_ms = begins_ms + (hour + 1) * HOUR_MS
+        kept, bar = hours[hour % 24]
+        packed.append({"end_ms": end_ms, "sensor": key, "packed": kept})
+        rollups.append(_rollup(key, HOUR_S, bar._replace(end_ms=end_ms)))
+        if hour % 24 == 23:
+            day = of_hours(end_ms, [bar for _, bar in hours], "crack_width")
+            rollups.append(_rollup(key, DAY_S, day))
+    session.execute(insert(ReadingHour), packed)
+    session.execute(insert(Rollup), rollups)
+
+
+def _hour(key: int, hour: int) -> tuple[bytes, Bar]:
+    """Return one hour of the day, packed, and its bar; packed times count from the hour's end."""
+    readings = [
+        Stored((minute - 60) * 60_000, round(1.4 + (hour * 60 + minute + key) % 1440 / 5000, 4), 1)
+        for minute in range(1, 61)
+    ]
+    return pack(readings, 0), of_readings(0, readings, "crack_width")
+
+
+def _rollup(key: int, span_s: int, bar: Bar) -> dict[str, Any]:
+    return {"sensor": key, "span_s": span_s, **bar._asdict()}
 
 
 def _sensors(site: dict) -> Iterator[dict]:
