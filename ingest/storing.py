@@ -7,8 +7,10 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
+import psycopg
 from sqlalchemy import Table, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ingest.message import Message
@@ -107,16 +109,21 @@ def insert_recent(session: Session, rows: Sequence[Row]) -> None:
 
 
 def _copy(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows by COPY; what goes wrong is told as of any other statement."""
     if not rows:
         return
-    connection = session.connection().connection.driver_connection
+    connection = session.connection()
+    driver: Any = connection.connection.driver_connection
     names = ", ".join(column.name for column in table.columns)
-    with (
-        cast("Any", connection).cursor() as cursor,
-        cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {table.name} ({names}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as fault:
+        raise DBAPIError.instance(
+            statement, None, fault, psycopg.Error, dialect=connection.dialect
+        ) from fault
 
 
 def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> None:

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DataError, IntegrityError
 
 from ingest import moving, partitions
 from ingest.rollups import merge_hours
+from ingest.storing import Row, insert_recent
 from models import stored
 from models.bars import Bar
 from models.reading import DAY_S, HOUR_S, ReadingHour, RecentReading, Rollup
@@ -212,3 +214,13 @@ def test_a_month_of_which_something_lies_in_the_rest_stays_there(postgres_store:
         assert len(readings_of(session)) == 1
         assert session.scalar(text("SELECT to_regclass('reading_hour_2022_03')")) is None
         assert session.scalar(text("SELECT to_regclass('reading_hour_2022_04')")) is not None
+
+
+def test_a_row_that_cannot_be_copied_is_a_fault_of_that_row(postgres_store: Store) -> None:
+    """Halving a batch, and waiting for room on the disk, go by what kind of fault it was."""
+    row = Row(1, to_ms(NOW), 0.5, 1, None, to_ms(NOW))
+
+    with pytest.raises(IntegrityError), postgres_store.writing() as session:
+        insert_recent(session, [row, row])
+    with pytest.raises(DataError), postgres_store.writing() as session:
+        insert_recent(session, [row._replace(at_ms=2**70)])
