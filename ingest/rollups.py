@@ -76,7 +76,7 @@ def merge_hours(
         session,
         ReadingHour,
         [
-            {"end_ms": end_ms, "sensor": key, "packed": pack(readings, end_ms)}
+            {"end_ms": end_ms, "sensor": key, "packed": _pack(readings, end_ms)}
             for (end_ms, key), readings in whole.items()
         ],
         ["end_ms", "sensor"],
@@ -126,6 +126,14 @@ def _packed(session: Session, hours: Iterable[Hour]) -> dict[Hour, list[Stored]]
         )
         found.update({(end_ms, key): unpack(packed, end_ms) for key, packed in rows})
     return found
+
+
+def _pack(readings: Sequence[Stored], end_ms: int) -> bytes:
+    """Pack an hour and read it back: what was not packed well must not replace what it is of."""
+    packed = pack(readings, end_ms)
+    if unpack(packed, end_ms) != readings:
+        raise RuntimeError(f"an hour that ends at {end_ms} does not come back as it was packed")
+    return packed
 
 
 def _bars(

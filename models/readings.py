@@ -21,7 +21,6 @@ from models.times import to_ms
 
 RESOLUTIONS = ("raw", "hour", "day", "auto")
 MOST_RAW = 20_000
-_FAR_MS = 2**62  # later than any reading, and within the databases' integers
 GOOD_ENOUGH = 3  # quality flags up to this one are believable
 
 
@@ -156,7 +155,7 @@ def _hours(
 ) -> dict[int, list[Bar]]:
     found = _written(session, named, HOUR_S, since_ms, min(until_ms, moved_ms))
     since_ms = max(moved_ms, since_ms // HOUR_MS * HOUR_MS)
-    until_ms = min(hour_end_ms(until_ms), _FAR_MS)
+    until_ms = hour_end_ms(until_ms)
     if since_ms >= until_ms:
         return found
     for key, readings in stored.of_many(session, named, since_ms, until_ms).items():

@@ -1,16 +1,30 @@
 """Reads stored readings: the recent ones row by row, those of closed hours unpacked.
 
-All that reads readings goes through here. Recent ones are read first: a reading that moves
-between two statements is then found twice, and told once, and never missed.
+All that reads readings goes through here. One statement reads both, so that a reading which moves
+meanwhile is not missed; one that lies in both places is told once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from heapq import merge
 from typing import NamedTuple
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Float,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    and_,
+    bindparam,
+    cast,
+    func,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from models.packed import Stored, count, unpack
@@ -18,7 +32,7 @@ from models.reading import HOUR_S, ReadingHour, ReadingMark, RecentReading, Roll
 
 HOUR_MS = HOUR_S * 1000
 BELIEVABLE = 3  # quality flags up to "questionable"
-_AT_ONCE = 200  # packed hours
+_AT_ONCE = 20  # packed hours, where mostly the first one answers
 
 RECENT = select(
     RecentReading.sensor,
@@ -28,6 +42,46 @@ RECENT = select(
     RecentReading.raw,
     RecentReading.arrived_ms,
 )
+# A sensor's hours are found by its rollups, which lie together.
+_PACKED = and_(ReadingHour.end_ms == Rollup.end_ms, ReadingHour.sensor == Rollup.sensor)
+_KEYS: BindParameter[int] = bindparam("keys", type_=Integer, expanding=True)
+_SINCE = bindparam("since", type_=BigInteger)
+_BOTH = union_all(
+    RECENT.add_columns(cast(null(), LargeBinary)).where(
+        RecentReading.at_ms > _SINCE,
+        RecentReading.at_ms <= bindparam("until", type_=BigInteger),
+        RecentReading.sensor.in_(_KEYS),
+    ),
+    select(
+        Rollup.sensor,
+        Rollup.end_ms,
+        cast(null(), Float),
+        cast(null(), SmallInteger),
+        cast(null(), Float),
+        cast(null(), BigInteger),
+        ReadingHour.packed,
+    )
+    .join(ReadingHour, _PACKED)
+    .where(
+        Rollup.sensor.in_(_KEYS),
+        Rollup.span_s == HOUR_S,
+        Rollup.end_ms > _SINCE,
+        Rollup.end_ms < bindparam("hours", type_=BigInteger),
+    ),
+)
+
+_OF_ONE = (
+    select(ReadingHour.end_ms, ReadingHour.packed)
+    .select_from(Rollup)
+    .join(ReadingHour, _PACKED)
+    .where(Rollup.sensor == bindparam("key"), Rollup.span_s == HOUR_S)
+    .execution_options(yield_per=_AT_ONCE)
+)
+_OLDEST = _OF_ONE.where(Rollup.end_ms > _SINCE).order_by(Rollup.end_ms).limit(2)
+_NEWEST = _OF_ONE.where(Rollup.end_ms < bindparam("hours", type_=BigInteger)).order_by(
+    Rollup.end_ms.desc()
+)
+FAR_MS = 2**62  # later than any reading, and within the databases' integers
 
 
 class Mark(NamedTuple):
@@ -52,26 +106,16 @@ def hour_end_ms(at_ms: int) -> int:
 
 def between(session: Session, key: int, since_ms: int, until_ms: int) -> Iterator[Stored]:
     """Yield the readings of one sensor in `(since, until]`, in order of time."""
-    recent = _recent(session, [key], since_ms, until_ms).get(key, [])
-    hours = session.execute(_hours([key], since_ms, until_ms).execution_options(yield_per=_AT_ONCE))
-    yield from _in_order(
-        (one for _, end_ms, packed in hours for one in _inside(packed, end_ms, since_ms, until_ms)),
-        recent,
-    )
+    both = _both(session, [key], since_ms, until_ms).get(key)
+    return iter(()) if both is None else both.in_order()
 
 
 def of_many(
     session: Session, keys: Collection[int], since_ms: int, until_ms: int
 ) -> dict[int, list[Stored]]:
-    """Return the readings in `(since, until]` of several sensors by key; two queries."""
-    recent = _recent(session, keys, since_ms, until_ms)
-    packed: dict[int, list[Stored]] = {}
-    for key, end_ms, hour in session.execute(_hours(keys, since_ms, until_ms)):
-        packed.setdefault(key, []).extend(_inside(hour, end_ms, since_ms, until_ms))
-    return {
-        key: list(_in_order(packed.get(key, ()), recent.get(key, [])))
-        for key in sorted({*recent, *packed})
-    }
+    """Return the readings in `(since, until]` of several sensors by key; one query."""
+    both = _both(session, keys, since_ms, until_ms)
+    return {key: list(found.in_order()) for key, found in sorted(both.items())}
 
 
 def at(session: Session, key: int, at_ms: int) -> Stored | None:
@@ -103,9 +147,11 @@ def first_ms(session: Session, key: int, since_ms: int) -> int | None:
         .order_by(RecentReading.at_ms)
         .limit(1)
     )
-    hours = session.execute(_hours([key], since_ms, None).limit(2))
     packed = (
-        one.at_ms for _, end_ms, hour in hours for one in _inside(hour, end_ms, since_ms, None)
+        one.at_ms
+        for end_ms, hour in session.execute(_OLDEST, {"key": key, "since": since_ms})
+        for one in unpack(hour, end_ms)
+        if one.at_ms > since_ms
     )
     return min((one for one in (recent, next(packed, None)) if one is not None), default=None)
 
@@ -117,16 +163,14 @@ def last_ms(session: Session, key: int) -> int | None:
     )
     if recent is not None:
         return recent
-    hours = _hours([key], 0, None).order_by(None).order_by(Rollup.end_ms.desc()).limit(1)
-    packed = session.execute(hours).first()
-    return None if packed is None else unpack(packed[2], packed[1])[-1].at_ms
+    packed = session.execute(_NEWEST, {"key": key, "hours": FAR_MS}).first()
+    return None if packed is None else unpack(packed.packed, packed.end_ms)[-1].at_ms
 
 
 def last_good(session: Session, key: int, until_ms: int) -> Stored | None:
     """Return the last believable reading up to `until_ms`, such as a counter's total."""
     row = session.execute(
-        select(RecentReading.at_ms, RecentReading.value, RecentReading.quality)
-        .where(
+        RECENT.where(
             RecentReading.sensor == key,
             RecentReading.at_ms <= until_ms,
             RecentReading.quality <= BELIEVABLE,
@@ -135,35 +179,22 @@ def last_good(session: Session, key: int, until_ms: int) -> Stored | None:
         .order_by(RecentReading.at_ms.desc())
         .limit(1)
     ).first()
-    hours = (
-        _hours([key], 0, until_ms)
-        .order_by(None)
-        .order_by(Rollup.end_ms.desc())
-        .execution_options(yield_per=_AT_ONCE)
-    )
     packed = (
         one
-        for _, end_ms, hour in session.execute(hours)
-        for one in reversed(_inside(hour, end_ms, 0, until_ms))
-        if is_good(one)
+        for end_ms, hour in session.execute(
+            _NEWEST, {"key": key, "hours": min(until_ms + HOUR_MS, FAR_MS)}
+        )
+        for one in reversed(unpack(hour, end_ms))
+        if one.at_ms <= until_ms and is_good(one)
     )
-    found = [one for one in (row and Stored(*row), next(packed, None)) if one is not None]
+    recent = None if row is None else Stored(*row[1:])
+    found = [one for one in (recent, next(packed, None)) if one is not None]
     return max(found, default=None, key=lambda one: one.at_ms)
 
 
 def count_between(session: Session, keys: Collection[int], since_ms: int, until_ms: int) -> int:
     """Return how many readings several sensors have in `(since, until]`."""
-    recent = _recent(session, keys, since_ms, until_ms)
-    found = sum(map(len, recent.values()))
-    for key, end_ms, hour in session.execute(_hours(keys, since_ms, until_ms)):
-        whole = since_ms <= end_ms - HOUR_MS and end_ms <= until_ms and key not in recent
-        if whole:
-            found += count(hour)
-        else:
-            twice = {one.at_ms for one in recent.get(key, ())}
-            inside = _inside(hour, end_ms, since_ms, until_ms)
-            found += sum(one.at_ms not in twice for one in inside)
-    return found
+    return sum(one.how_many() for one in _both(session, keys, since_ms, until_ms).values())
 
 
 def everything(session: Session) -> Iterator[tuple[int, Stored]]:
@@ -171,7 +202,7 @@ def everything(session: Session) -> Iterator[tuple[int, Stored]]:
     keys = {*session.scalars(select(RecentReading.sensor).distinct())}
     keys |= {*session.scalars(select(ReadingHour.sensor).distinct())}
     for key in sorted(keys):
-        yield from ((key, one) for one in between(session, key, 0, 2**62))
+        yield from ((key, one) for one in between(session, key, 0, FAR_MS))
 
 
 def is_good(one: Stored) -> bool:
@@ -179,57 +210,66 @@ def is_good(one: Stored) -> bool:
     return one.value is not None and one.quality <= BELIEVABLE
 
 
-def _recent(
-    session: Session, keys: Collection[int], since_ms: int, until_ms: int
-) -> dict[int, list[Stored]]:
-    rows = session.execute(
-        RECENT.where(
-            RecentReading.at_ms > since_ms,
-            RecentReading.at_ms <= until_ms,
-            RecentReading.sensor.in_(keys),
-        ).order_by(RecentReading.at_ms)
-    )
-    found: dict[int, list[Stored]] = {}
-    for row in rows:
-        found.setdefault(row.sensor, []).append(Stored(*row[1:]))
-    return found
+class _Both(NamedTuple):
+    """What one sensor has in `(since, until]`: recent readings, and the hours that touch it."""
 
+    since_ms: int
+    until_ms: int
+    recent: list[Stored]
+    hours: list[tuple[int, bytes]]  # (end, packed)
 
-def _hours(keys: Collection[int], since_ms: int, until_ms: int | None) -> Select[int, int, bytes]:
-    """Select (sensor, end, packed) of the hours that touch `(since, until]`.
+    def in_order(self) -> Iterator[Stored]:
+        """Yield them in order of time; what is in both, since it is being moved, once."""
+        recent = sorted(self.recent)
+        hours = sorted(self.hours)
+        packed = (one for hour in hours for one in self._inside(*hour))
+        if not recent:
+            yield from packed
+            return
+        last_ms = None
+        for one in merge(packed, recent, key=lambda one: one.at_ms):
+            if one.at_ms != last_ms:
+                yield one
+            last_ms = one.at_ms
 
-    They are found by their rollups, which lie together by sensor.
-    """
-    statement = (
-        select(Rollup.sensor, Rollup.end_ms, ReadingHour.packed)
-        .join(
-            ReadingHour,
-            and_(ReadingHour.end_ms == Rollup.end_ms, ReadingHour.sensor == Rollup.sensor),
+    def how_many(self) -> int:
+        """Return how many there are; a whole hour is not unpacked for that."""
+        if self.recent:
+            return sum(1 for _ in self.in_order())
+        return sum(
+            count(packed) if self._is_whole(end_ms) else len(self._inside(end_ms, packed))
+            for end_ms, packed in self.hours
         )
-        .where(Rollup.sensor.in_(keys), Rollup.span_s == HOUR_S, Rollup.end_ms > since_ms)
-        .order_by(Rollup.sensor, Rollup.end_ms)
+
+    def _is_whole(self, end_ms: int) -> bool:
+        return self.since_ms <= end_ms - HOUR_MS and end_ms <= self.until_ms
+
+    def _inside(self, end_ms: int, packed: bytes) -> Sequence[Stored]:
+        readings = unpack(packed, end_ms)
+        if self._is_whole(end_ms):
+            return readings
+        return [one for one in readings if self.since_ms < one.at_ms <= self.until_ms]
+
+
+def _both(
+    session: Session, keys: Collection[int], since_ms: int, until_ms: int
+) -> dict[int, _Both]:
+    rows = session.execute(
+        _BOTH,
+        {
+            "keys": list(keys),
+            "since": since_ms,
+            "until": until_ms,
+            "hours": min(until_ms + HOUR_MS, FAR_MS),
+        },
     )
-    return statement if until_ms is None else statement.where(Rollup.end_ms < until_ms + HOUR_MS)
-
-
-def _inside(packed: bytes, end_ms: int, since_ms: int, until_ms: int | None) -> Sequence[Stored]:
-    readings = unpack(packed, end_ms)
-    if since_ms <= end_ms - HOUR_MS and (until_ms is None or end_ms <= until_ms):
-        return readings
-    return [
-        one
-        for one in readings
-        if one.at_ms > since_ms and (until_ms is None or one.at_ms <= until_ms)
-    ]
-
-
-def _in_order(packed: Iterable[Stored], recent: Sequence[Stored]) -> Iterator[Stored]:
-    """Put both together; what is in both, since it is being moved, is told once."""
-    if not recent:
-        yield from packed
-        return
-    last_ms = None
-    for one in merge(packed, recent, key=lambda one: one.at_ms):
-        if one.at_ms != last_ms:
-            yield one
-        last_ms = one.at_ms
+    found: dict[int, _Both] = {}
+    for key, at_ms, value, quality, raw, arrived_ms, packed in rows:
+        both = found.get(key)
+        if both is None:
+            both = found[key] = _Both(since_ms, until_ms, [], [])
+        if packed is None:
+            both.recent.append(Stored(at_ms, value, quality, raw, arrived_ms))
+        else:
+            both.hours.append((at_ms, packed))
+    return found
