@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.alert import Subject
 from models.registry import Element, Site, Zone
+from models.rules.judge import silence_due_ms
 from models.sensor import ATTENDED, Epoch, Sensor
 from models.times import to_ms
 
@@ -60,6 +61,11 @@ class SensorFacts:
             if stretch.since_ms < at_ms <= stretch.until_ms:
                 return stretch
         return None
+
+    @property
+    def silent_after_ms(self) -> int:
+        """How long after it was last heard it is overdue, unless its device said goodbye."""
+        return silence_due_ms(self.interval_ms / 1000, 0)
 
     @property
     def is_rain(self) -> bool:

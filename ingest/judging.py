@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any, NamedTuple, cast
@@ -145,7 +145,7 @@ class Judges:
         judges._end_silences()
         return judges
 
-    def sample(self, facts: SensorFacts, memory: SensorMemory, sample: Sample) -> Iterator[Found]:
+    def sample(self, facts: SensorFacts, memory: SensorMemory, sample: Sample) -> Sequence[Found]:
         """Judge one reading that is newer than all before it."""
         stretch = facts.stretch_at(sample.at_ms)
         if stretch is not None:
@@ -156,10 +156,12 @@ class Judges:
             if sample.value is not None and (stretch.scale != 1.0 or stretch.offset):
                 corrected = sample.value * stretch.scale + stretch.offset
                 sample = sample._replace(value=corrected)
+        found: list[Found] = []
         for one, state in memory.states:
-            steps = judge.on_sample(one.rule, state, sample)
+            steps = state.on_sample(one.rule, sample)
             if steps:
-                yield from self._spread(one, facts, state, steps, sample.arrived_ms)
+                found.extend(self._spread(one, facts, state, steps, sample.arrived_ms))
+        return found
 
     def expect(self, memory: SensorMemory) -> None:
         """Queue a sensor for when it would be overdue, unless it is looked at by then anyway."""

@@ -19,7 +19,7 @@ from ingest.formats.decoded import GOOD, Decoded, Measurement, Unreadable, quara
 from ingest.formats.memory import Memory
 from ingest.formats.times import AHEAD_GOOD_MS
 from ingest.gaps import Gaps
-from ingest.judging import Found, Judges, SensorMemory, delay_of
+from ingest.judging import HISTORY_MS, Found, Judges, SensorMemory, delay_of
 from ingest.lessons import Lessons
 from ingest.message import Message
 from ingest.own_device import held_to_key
@@ -115,8 +115,11 @@ class Pipeline:
         batch = Batch(found=judges.adopted)
         judges.adopted = []
         for message, outcome in decoded:
-            self.lessons.note(outcome.learned)
-            self._take_one(session, judges, batch, message, outcome)
+            if outcome.plain and not (message.exactly_once or message.retain):
+                self._take_plain(session, judges, batch, message, outcome)
+            else:
+                self.lessons.note(outcome.learned)
+                self._take_one(session, judges, batch, message, outcome)
         rollups.keep(session, judges.bindings.sensors, list(batch.rows.values()))
         storing.quarantine(session, batch.refused)
         storing.keep_waiting(session, batch.waiting)
@@ -184,8 +187,7 @@ class Pipeline:
         for device in (*outcome.gone, *self._gone(message)):
             silence.gone(judges, device, message.received_ms)
         for device in outcome.devices:
-            self.clients.setdefault(message.client, set()).add(device)
-            self.heard.note_device(device, message)
+            self._hear(message, device)
             if outcome.format in TELL_CHANGES_ALONE:
                 for key in judges.bindings.by_device.get(device, ()):
                     silence.heard(session, judges, key, message.received_ms)
@@ -209,6 +211,73 @@ class Pipeline:
             conflict |= self._measure(session, judges, batch, message, measurement)
         if conflict:
             batch.refused.append((message, quarantined("conflicting-duplicate")))
+
+    def _take_plain(
+        self, session: Session, judges: Judges, batch: Batch, message: Message, outcome: Decoded
+    ) -> None:
+        """Take a message of which nothing but its readings has to be looked at.
+
+        Most are such. What this leaves out would change nothing: see `Decoded.plain`.
+        """
+        for device in outcome.devices:
+            self._hear(message, device)
+        conflict = False
+        for one in self.weak.marked(outcome.measurements):
+            if not self._measure_next(judges, batch, message, one):
+                conflict |= self._measure(session, judges, batch, message, one)
+        if conflict:
+            batch.refused.append((message, quarantined("conflicting-duplicate")))
+
+    def _measure_next(
+        self, judges: Judges, batch: Batch, message: Message, one: Measurement
+    ) -> bool:
+        """Store and judge the next reading of a sensor that is heard as it should be.
+
+        The same as `_measure`, which is asked for the rest: returns False where the sensor was
+        silent or never heard, or the reading isn't newer than all before it, or not of now.
+        """
+        at_ms, received_ms = one.at_ms, message.received_ms
+        key = judges.bindings.sensor_of(one.device, one.channel, at_ms)
+        if key is None:
+            return False
+        facts, memory = judges.bindings.sensors[key], judges.sensors[key]
+        if (
+            memory.heard_ms is None
+            or memory.silent_since_ms is not None
+            or memory.at_ms is None
+            or at_ms <= memory.at_ms
+            or at_ms <= (memory.stored_ms or 0)
+            or not received_ms - HISTORY_MS <= at_ms <= received_ms + AHEAD_GOOD_MS
+            or facts.retired
+        ):
+            return False
+        value = _canonical(facts, one)
+        if received_ms > memory.heard_ms:
+            memory.heard_ms, memory.gone_ms = received_ms, None
+            memory.due_ms = received_ms + facts.silent_after_ms
+            if memory.queued_ms is None:
+                judges.expect(memory)
+        self.heard.note_bound(message, one, memory)
+        previous = memory.value if memory.quality in (1, 2) else None
+        quality = quality_of(facts.quantity, value, previous, (at_ms - memory.at_ms) / 1000)
+        quality = max(one.quality, quality)
+        raw = one.raw_value
+        raw = float(raw) if raw != value and isinstance(raw, int | float) else None
+        batch.rows[key, at_ms] = Row(key, at_ms, value, quality, raw, received_ms, at_ms)
+        batch.readings += 1
+        memory.stored_ms = memory.at_ms = at_ms
+        memory.value, memory.quality = value, quality
+        memory.touch()
+        sample = Sample(at_ms, value, quality, max(received_ms, at_ms))
+        batch.found.extend(judges.sample(facts, memory, sample))
+        return True
+
+    def _hear(self, message: Message, device: str) -> None:
+        devices = self.clients.get(message.client)
+        if devices is None:
+            devices = self.clients[message.client] = set()
+        devices.add(device)
+        self.heard.note_device(device, message)
 
     def _measure(
         self,
@@ -340,10 +409,7 @@ def _row(
     """Return the reading in the sensor's canonical unit, with the worse of its quality flags."""
     raw = measurement.raw_value
     number = float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else None
-    value = measurement.value
-    if value is not None and not (measurement.unit and measurement.quantity == facts.quantity):
-        unit = measurement.unit or measurement.raw_unit or facts.unit
-        value = to_canonical(value, unit, facts.quantity)
+    value = _canonical(facts, measurement)
     elapsed_s = None
     previous = memory.value if memory.quality in (1, 2) else None
     if memory.at_ms is not None and judged_ms > memory.at_ms:
@@ -360,6 +426,14 @@ def _row(
         message.received_ms,
         judged_ms,
     )
+
+
+def _canonical(facts: SensorFacts, measurement: Measurement) -> float | None:
+    """Return the value in the sensor's canonical unit; None where it can't be one of those."""
+    value, unit = measurement.value, measurement.unit
+    if value is None or (unit and measurement.quantity == facts.quantity):
+        return value
+    return to_canonical(value, unit or measurement.raw_unit or facts.unit, facts.quantity)
 
 
 def _stored_or_waiting(

@@ -42,8 +42,8 @@ class Row(NamedTuple):
 
     def columns(self) -> tuple[Any, ...]:
         """Return the columns of `reading_recent`, in order."""
-        at_ms, *rest = self.stored()
-        return (at_ms, self.sensor, *rest)
+        arrived_ms = self.arrived_ms if self.arrived_ms - self.at_ms > LATE_MS else None
+        return (self.at_ms, self.sensor, self.value, self.quality, self.raw, arrived_ms)
 
 
 def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:

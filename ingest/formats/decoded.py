@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from models.reasons import Json, Reason
@@ -65,7 +66,8 @@ def counted(source: str, number: Json, session: Json = "", **how: Any) -> tuple[
     return (Count(source, number, name, **how),)
 
 
-@dataclass(frozen=True, slots=True)
+# Never changed once made. `frozen` would hold that, and doubles the cost of making one.
+@dataclass(slots=True)
 class Decoded:
     """The outcome for one message; `measurements` may hold unbelievable ones in every outcome.
 
@@ -83,6 +85,11 @@ class Decoded:
     counts: tuple[Count, ...] = ()
     gone: tuple[str, ...] = ()
     learned: Mapping[str, Json] = field(default_factory=dict)
+    # Each measurement is good, whole, of now and timed by its device, and there is nothing else.
+    plain: bool = field(default=False, compare=False)
+
+
+NOTHING_LEARNED: Mapping[str, Json] = MappingProxyType({})
 
 
 class Unreadable(Exception):

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
-from ingest.formats.decoded import ACCEPT, Decoded, Measurement, Unusable
+from ingest.formats.decoded import ACCEPT, NOTHING_LEARNED, Decoded, Measurement, Unusable
 from ingest.formats.numbers import plain_id
 from ingest.formats.plans import Plan, plan_for
 from ingest.formats.senml import NAME, RELATIVE_BELOW
@@ -77,9 +77,7 @@ def _readings(message: Message, pack: list[_Record]) -> Decoded | None:
         canonical = plan.convert(value) if plan.convert else value
         if value < 0 or not plan.lowest <= canonical <= plan.highest:
             return None
-        if channel:
-            plain_id(channel)
-        devices[plain_id(device)] = None
+        devices[_device(device)] = None
         measurements.append(
             Measurement(
                 device,
@@ -95,12 +93,24 @@ def _readings(message: Message, pack: list[_Record]) -> Decoded | None:
         )
     if not measurements:
         return None
-    return Decoded(ACCEPT, None, tuple(measurements), tuple(devices), NAME)
+    return Decoded(
+        ACCEPT, None, tuple(measurements), tuple(devices), NAME, "", (), (), NOTHING_LEARNED, True
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _device(name: str) -> str:
+    """Return a device's name. Raises Unusable where it can't be one."""
+    return plain_id(name)
 
 
 @lru_cache(maxsize=16_384)
 def _plan(name: str, unit: str) -> Plan | None:
-    """Return how a channel's numbers are read, or None where the general reader has to look."""
+    """Return how a channel's numbers are read, or None where the general reader has to look.
+
+    Raises Unusable where no channel can be called so.
+    """
+    plain_id(name)
     if unit and (unit in SENML_FOREIGN or not quantities_in(unit)):
         return None
     plan = plan_for(name, unit or None, None)

@@ -2,7 +2,7 @@
 
 from models.reasons import Reason
 from models.rules.durations import hours
-from models.rules.gate import Gate, Verdict
+from models.rules.gate import Verdict
 from models.rules.rain import Credit, FadingWindow, Gauge, Window, flat, mm_of, um_of, unflat
 from models.rules.spec import Accumulation, Level
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
@@ -19,7 +19,7 @@ class AccumulationState:
         self.gauge = Gauge(counter=quantity != "rain_increment")
         self.at_ms = -1
         self.idle = True
-        self.verdict = Verdict([Gate() for _ in rule.levels])
+        self.verdict = Verdict(len(rule.levels))
         spans = sorted({level.window_ms or 0 for level in rule.levels}, reverse=True)
         self.windows = [_window(rule, span_ms) for span_ms in spans]
         # One (raise, calm) in micrometres and one window a level, looked up once.

@@ -2,7 +2,7 @@
 
 from models.reasons import Json, Reason
 from models.rules.durations import hours
-from models.rules.gate import Gate, Verdict
+from models.rules.gate import Verdict
 from models.rules.spec import Combination, Term, Together
 from models.rules.step import NO_STEPS, RANK, SEVERITIES, Dumped, Sample, Step, iso
 
@@ -56,7 +56,7 @@ class CombinationState:
         self.quantity = rule.quantity
         self.at_ms = -1
         self.terms: dict[tuple[str, str], Held] = {}
-        self.verdict = Verdict([Gate() for _ in rule.levels])
+        self.verdict = Verdict(len(rule.levels))
 
     def on_term(
         self, rule: Combination, rule_code: str, subject: str, severity: str | None, at_ms: int,

@@ -84,10 +84,11 @@ class Gate:
 class Verdict:
     """What a rule says of one subject: the highest level held, and what has latched."""
 
-    __slots__ = ("gates", "latched", "rank", "since_ms", "top")
+    __slots__ = ("_gates", "latched", "levels", "rank", "since_ms", "top")
 
-    def __init__(self, gates: Sequence[Gate]) -> None:
-        self.gates = tuple(gates)
+    def __init__(self, levels: int, gates: Sequence[Gate] | None = None) -> None:
+        self.levels = levels
+        self._gates = None if gates is None else tuple(gates)
         self.rank = 0
         self.top = 0
         self.latched = 0
@@ -99,9 +100,16 @@ class Verdict:
         return SEVERITIES[self.rank - 1] if self.rank else None
 
     @property
+    def gates(self) -> tuple[Gate, ...]:
+        """The gate of each level; made when first asked for: of most sensors nothing ever is."""
+        if self._gates is None:
+            self._gates = tuple(Gate() for _ in range(self.levels))
+        return self._gates
+
+    @property
     def idle(self) -> bool:
         """True while only a value at or over a limit could change anything."""
-        return all(gate.idle for gate in self.gates)
+        return self._gates is None or all(gate.idle for gate in self._gates)
 
     def settle(
         self, levels: Sequence[Level], at_ms: int, observed_ms: int, told: Told
@@ -148,19 +156,19 @@ class Verdict:
 
     def dump(self) -> Dumped:
         """Return 0 for a verdict with nothing to remember."""
-        gates = [gate.dump() for gate in self.gates]
-        if not any(gates) and not self.latched:
+        if not self.latched and self.idle:
             return 0
+        gates = [gate.dump() for gate in self.gates]
         return [self.rank, self.top, self.latched, self.since_ms, gates]
 
     @classmethod
     def load(cls, dumped: Dumped, levels: Sequence[Level]) -> "Verdict":
         """Return the verdict that `dump` gave for a rule with these levels."""
         if not dumped:
-            return cls([Gate() for _ in levels])
+            return cls(len(levels))
         rank, top, latched, since_ms, gates = dumped
         if len(gates) != len(levels):
             raise ValueError(f"state of {len(gates)} levels for a rule of {len(levels)}")
-        verdict = cls([Gate.load(gate) for gate in gates])
+        verdict = cls(len(levels), [Gate.load(gate) for gate in gates])
         verdict.rank, verdict.top, verdict.latched, verdict.since_ms = rank, top, latched, since_ms
         return verdict

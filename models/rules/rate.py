@@ -1,10 +1,11 @@
 """Judges how fast a reading changes: the least-squares slope over a window against limits."""
 
-from collections import deque
+from array import array
+from operator import sub
 
 from models.reasons import Reason
 from models.rules.durations import hours
-from models.rules.gate import Gate, Verdict
+from models.rules.gate import Verdict
 from models.rules.spec import Rate
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
 from models.units import QUESTIONABLE, rounded, symbol
@@ -14,6 +15,7 @@ FEWEST_READINGS = 4
 # state row stay small, and a slope over a day gains nothing from seconds.
 MOST_READINGS = 2_880
 _MICRO = 1_000_000
+_MOST_MICRO = 2**62  # more is no measurement, and would not fit
 _DIGITS = 6
 
 
@@ -28,20 +30,27 @@ class Slope:
 
     def clear(self) -> None:
         """Begin afresh."""
-        self.readings: deque[tuple[int, int]] = deque()
+        self.readings = array("q")  # instant, micro-units, instant, …: a million sensors have one
         self.st = self.sv = self.stt = self.stv = 0
 
     def add(self, at_ms: int, micro: int) -> bool:
         """Take a reading and drop those before the window; False where it came too soon."""
         readings = self.readings
-        if readings and at_ms - readings[-1][0] < self.window_ms // MOST_READINGS:
+        if readings and at_ms - readings[-2] < self.window_ms // MOST_READINGS:
             return False
-        oldest_ms = at_ms - self.window_ms
-        while readings and readings[0][0] <= oldest_ms:
-            self._count(*readings.popleft(), -1)
-        readings.append((at_ms, micro))
+        oldest_ms, gone = at_ms - self.window_ms, 0
+        while gone < len(readings) and readings[gone] <= oldest_ms:
+            self._count(readings[gone], readings[gone + 1], -1)
+            gone += 2
+        if gone:
+            del readings[:gone]
+        readings.append(at_ms)
+        readings.append(micro)
         self._count(at_ms, micro, 1)
         return True
+
+    def __len__(self) -> int:
+        return len(self.readings) // 2
 
     def _count(self, at_ms: int, micro: int, sign: int) -> None:
         self.st += sign * at_ms
@@ -51,8 +60,8 @@ class Slope:
 
     def per(self, span_ms: int) -> float | None:
         """Return the rise over `span_ms`; None where the readings are too few or too close."""
-        n, readings = len(self.readings), self.readings
-        if n < FEWEST_READINGS or 2 * (readings[-1][0] - readings[0][0]) < self.window_ms:
+        n, readings = len(self.readings) // 2, self.readings
+        if n < FEWEST_READINGS or 2 * (readings[-2] - readings[0]) < self.window_ms:
             return None
         spread = n * self.stt - self.st * self.st
         return (n * self.stv - self.st * self.sv) * span_ms / (spread * _MICRO)
@@ -67,7 +76,7 @@ class RateState:
         self.quantity = quantity
         self.last_ms = -1
         self.slope = Slope(rule.window_ms)
-        self.verdict = Verdict([Gate() for _ in rule.levels])
+        self.verdict = Verdict(len(rule.levels))
 
     def on_sample(self, rule: Rate, sample: Sample) -> list[Step]:
         """Judge the slope up to this reading; a suspect one is no point of a line."""
@@ -75,7 +84,8 @@ class RateState:
         if at_ms <= self.last_ms or value is None or quality >= QUESTIONABLE:
             return NO_STEPS
         self.last_ms = at_ms
-        if not self.slope.add(at_ms, round(value * _MICRO)):
+        micro = round(value * _MICRO)
+        if not self.slope.add(at_ms, max(-_MOST_MICRO, min(micro, _MOST_MICRO))):
             return NO_STEPS
         rise = self.slope.per(rule.per_ms)
         return NO_STEPS if rise is None else self._judge(rule, at_ms, rise, arrived_ms)
@@ -83,6 +93,8 @@ class RateState:
     def _judge(self, rule: Rate, at_ms: int, rise: float, arrived_ms: int) -> list[Step]:
         rise = round(rise, _DIGITS)
         oriented, changed = rise * rule.sign, False
+        if oriented < rule.lowest and self.verdict.idle:
+            return NO_STEPS
         for gate, level, (limit, calm) in zip(
             self.verdict.gates, rule.levels, rule.limits, strict=True
         ):
@@ -107,7 +119,7 @@ class RateState:
                 "limit": plain(limit),
                 "unit": symbol(self.quantity),
                 "hours": hours(rule.window_ms),
-                "readings": len(self.slope.readings),
+                "readings": len(self.slope),
                 "since": iso(self.verdict.since_ms),
             },
         )
@@ -129,12 +141,9 @@ class RateState:
 
     def dump(self) -> Dumped:
         """Return what `load` needs: the readings, as differences."""
-        numbers: list[int] = []
-        before = (0, 0)
-        for reading in self.slope.readings:
-            numbers += (reading[0] - before[0], reading[1] - before[1])
-            before = reading
-        return [self.last_ms, self.verdict.dump(), numbers]
+        readings = self.slope.readings
+        ahead = map(sub, readings[2:], readings)
+        return [self.last_ms, self.verdict.dump(), [*readings[:2], *ahead]]
 
     def restore(self, rule: Rate, dumped: Dumped) -> None:
         """Take over what `dump` gave."""
@@ -143,5 +152,5 @@ class RateState:
         at_ms = micro = 0
         for ahead_ms, more in zip(numbers[::2], numbers[1::2], strict=True):
             at_ms, micro = at_ms + ahead_ms, micro + more
-            self.slope.readings.append((at_ms, micro))
+            self.slope.readings.extend((at_ms, micro))
             self.slope._count(at_ms, micro, 1)

@@ -1,7 +1,7 @@
 """Judges that a sensor is not heard: silence is unknown, never normal."""
 
 from models.reasons import Reason
-from models.rules.gate import Gate, Verdict
+from models.rules.gate import Verdict
 from models.rules.spec import Silence
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso
 from models.units import QUESTIONABLE
@@ -38,7 +38,7 @@ class SilenceState:
     def __init__(self, rule: Silence, quantity: str | None = None) -> None:
         self.quantity = rule.quantity  # any sensor falls silent alike
         self.heard_ms = -1
-        self.verdict = Verdict([Gate() for _ in rule.levels])
+        self.verdict = Verdict(len(rule.levels))
 
     def on_sample(self, rule: Silence, sample: Sample) -> list[Step]:
         """Hear a reading. Any is a sign of life, only believable ones end a silence."""
@@ -96,7 +96,7 @@ class SilenceState:
         """Somebody was at the sensor: end the silence of before, and wait anew from there."""
         since_ms, self.heard_ms = self.heard_ms, max(self.heard_ms, at_ms)
         severity, to = self.verdict.severity, "latched" if self.verdict.latched else "cleared"
-        self.verdict = Verdict([Gate() for _ in rule.levels])
+        self.verdict = Verdict(len(rule.levels))
         if severity is None:
             return NO_STEPS
         why = Reason("silence.attended", {"since": iso(since_ms), "at": iso(at_ms)})

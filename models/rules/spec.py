@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from typing import Any, ClassVar
 
 from models.reasons import Json
@@ -153,6 +154,11 @@ class Rule:
             for level in self.levels
             if level.raise_at is not None
         )
+
+    @cached_property
+    def lowest(self) -> float:
+        """Return the value, times `sign`, under which no level can begin."""
+        return min((limit for limit, _ in self.limits), default=inf)
 
     def to_json(self) -> dict[str, Json]:
         """Return the rule as a registry file holds it; parsing that gives an equal rule."""

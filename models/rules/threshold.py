@@ -33,7 +33,10 @@ class ThresholdState:
 
     def __init__(self, rule: Threshold, quantity: str | None = None) -> None:
         self.quantity = quantity
-        self.verdict = Verdict([Gate(armed=not _crosses(rule, level)) for level in rule.levels])
+        self.verdict = Verdict(len(rule.levels))
+        if any(_crosses(rule, level) for level in rule.levels):
+            armed = [Gate(armed=not _crosses(rule, level)) for level in rule.levels]
+            self.verdict = Verdict(len(armed), armed)
         self.last_ms = -1
         self._start_learning(rule)
         self._listen(rule)

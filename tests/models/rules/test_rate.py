@@ -87,4 +87,4 @@ def test_a_very_fast_gauge_keeps_a_bounded_memory() -> None:
 
     feed(rule, state, every(1 / 3600, [1.0] * 40_000))
 
-    assert len(state.slope.readings) <= 2_880  # type: ignore[attr-defined]
+    assert len(state.slope) <= 2_880  # type: ignore[attr-defined]
