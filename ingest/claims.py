@@ -126,6 +126,8 @@ def _note_newest(session: Session, key: int, rows: Sequence[Row]) -> None:
         state = SensorState(sensor=key)
         session.add(state)
     at_ms = min(last.at_ms, last.arrived_ms + AHEAD_GOOD_MS)  # one told ahead hides none to come
+    if last.at_ms > max(at_ms, state.stored_ms or 0):
+        state.stored_ms = last.at_ms
     if state.at_ms is None or state.at_ms < at_ms:
         state.at_ms, state.value, state.quality = at_ms, last.value, last.quality
         state.heard_ms = max(state.heard_ms or 0, last.arrived_ms)

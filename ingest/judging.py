@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings, SensorFacts
 from ingest.rulebook import InForce, Rulebook
+from ingest.saving import LAGS_AT_MOST_MS, Unsaved, may_lag
 from ingest.storing import insert_or_replace, upsert, write_many
 from models import stored
 from models.alert import Subject
@@ -59,15 +60,14 @@ class SensorMemory:
         "states",
         "stored_ms",
         "stretch_ms",
-        "touched",
         "unnoted",
+        "unsaved",
         "value",
-        "_changed",
     )
 
-    def __init__(self, key: int, changed: list[SensorMemory]) -> None:
+    def __init__(self, key: int, unsaved: Unsaved) -> None:
         self.key = key
-        self._changed = changed
+        self.unsaved = unsaved
         self.at_ms: int | None = None  # of the newest that the rules have seen
         self.stored_ms: int | None = None  # of the last in the table: may have been told ahead
         self.value: float | None = None
@@ -81,13 +81,14 @@ class SensorMemory:
         self.noted_ms: int | None = None  # when its channel was last written down as heard
         self.unnoted = 0  # readings since then
         self.states: list[tuple[InForce, Any]] = []
-        self.touched = False
 
     def touch(self) -> None:
         """Have its row written with this transaction."""
-        if not self.touched:
-            self.touched = True
-            self._changed.append(self)
+        self.unsaved.at_once[self.key] = self
+
+    def touch_lightly(self) -> None:
+        """Have its row written soon: its readings since tell the same, see `ingest.saving`."""
+        self.unsaved.soon[self.key] = self
 
     def row(self) -> tuple[Any, ...]:
         """Return the columns of its row, in the table's order."""
@@ -103,6 +104,7 @@ class SensorMemory:
             self.silent_since_ms,
             self.due_ms,
             msgspec.msgpack.encode([self.stretch_ms, packed]),
+            self.stored_ms if (self.stored_ms or 0) > (self.at_ms or 0) else None,
         )
 
 
@@ -117,7 +119,7 @@ class Judges:
         self.adopted: list[Found] = []  # verdicts of rules that are new to a sensor's past
         self._zones_touched: set[tuple[str, str]] = set()
         self._combinations = {one.code: one for one in rulebook.combinations}
-        self._changed: list[SensorMemory] = []
+        self.unsaved = Unsaved(bindings.sensors)
         self._always_tick: list[int] = []  # sensors with a rule to which each minute matters
         self._queue: list[tuple[int, int]] = []  # (when it would be overdue, sensor), a heap
         self._overdue: set[int] = set()
@@ -129,8 +131,8 @@ class Judges:
         table = cast(Table, SensorState.__table__)
         rows = {row.sensor: row for row in session.execute(select(table))}
         for key, facts in bindings.sensors.items():
-            memory = SensorMemory(key, judges._changed)
-            judges.adopted += _remember(session, facts, rulebook, rows.pop(key, None), memory)
+            memory = SensorMemory(key, judges.unsaved)
+            judges.adopted += _remember(session, facts, rulebook, rows.get(key), memory)
             judges.sensors[key] = memory
             if any(one.kind == "accumulation" for one, _ in memory.states):
                 judges._always_tick.append(key)
@@ -141,6 +143,8 @@ class Judges:
             if one is not None:
                 dumped = msgspec.msgpack.decode(row.state)
                 judges.zones[row.rule, row.subject] = judge.load(one.rule, dumped)
+        newest_ms = max((row.at_ms or 0 for row in rows.values()), default=0)
+        judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS)
         judges._release_retired()
         judges._end_silences()
         return judges
@@ -259,12 +263,17 @@ class Judges:
                         judge.on_reset(mine.rule, state, at_ms)
                         self.sensors[key].touch()
 
-    def save(self, session: Session) -> None:
-        """Write the memory of all sensors and zones that changed; the caller commits."""
-        write_many(session, _SAVE_STATE, [memory.row() for memory in self._changed])
-        for memory in self._changed:
-            memory.touched = False
-        self._changed.clear()
+    def save(self, session: Session, now_ms: int, *, whole: bool = False) -> None:
+        """Write the memory of sensors and zones that changed; the caller commits.
+
+        Of many sensors that said only what their stored readings tell as well, some are left for
+        later, unless the `whole` is wanted.
+        """
+        write_many(
+            session,
+            _SAVE_STATE,
+            [memory.row() for memory in self.unsaved.take(now_ms, whole=whole)],
+        )
         zones = [
             {
                 "rule": code,
@@ -277,6 +286,28 @@ class Judges:
         ]
         upsert(session, ZoneState, zones, ["rule", "subject"])
         self._zones_touched.clear()
+
+    def _catch_up(self, session: Session, since_ms: int) -> None:
+        """Judge again what was judged after a row was written: its readings are all that is new.
+
+        Whatever came of them was written with them; nothing can come of them now.
+        """
+        for key, one in stored.all_since(session, since_ms):
+            memory = self.sensors.get(key)
+            if memory is None or memory.at_ms is None or one.at_ms <= memory.at_ms:
+                continue
+            if one.at_ms == memory.stored_ms:
+                continue  # told ahead of its time, and judged when it was received
+            facts = self.bindings.sensors[key]
+            if not may_lag(one.quality, one.arrived_ms is None) or facts.retired:
+                continue
+            memory.at_ms, memory.value, memory.quality = one[:3]
+            memory.stored_ms = max(one.at_ms, memory.stored_ms or 0)
+            if memory.heard_ms is not None and memory.heard_ms < one.at_ms:
+                memory.heard_ms, memory.gone_ms = one.at_ms, None
+                memory.due_ms = one.at_ms + facts.silent_after_ms
+            memory.touch_lightly()
+            self.adopted += self.sample(facts, memory, Sample(*one[:3], one.at_ms))
 
     def _release_retired(self) -> None:
         """Let combinations forget what a sensor held that a person has retired with a reason.
@@ -378,7 +409,7 @@ def _remember(
     packed: dict[str, Any] = {}
     if row is not None:
         memory.heard_ms, memory.at_ms = row.heard_ms, row.at_ms
-        memory.stored_ms = stored.last_ms(session, facts.key)
+        memory.stored_ms = max(row.at_ms or 0, row.stored_ms or 0) or None
         memory.value, memory.quality = row.value, row.quality
         memory.silent_since_ms, memory.due_ms = row.silent_since_ms, row.due_ms
         if row.rules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from ingest.own_device import held_to_key
 from ingest.own_profiles import OwnProfiles
 from ingest.repeats import Repeats
 from ingest.rulebook import Rulebook
-from ingest.storing import Row
+from ingest.saving import may_lag
+from ingest.storing import LATE_MS, Row
 from ingest.watermarks import Watermarks
 from ingest.weak import Weak
 from models import stored
@@ -38,6 +40,7 @@ from models.units import canonical_unit, quality_of, to_canonical
 
 log = logging.getLogger(__name__)
 
+MANY_SENSORS = 10_000
 CLOCK_TOPIC = "ridgewatch/$clock"
 LOST_TOPIC = "$ridgewatch/session-lost/"
 GONE_TOPIC = "$ridgewatch/gone/"
@@ -104,8 +107,15 @@ class Pipeline:
         self.weak.recall(session)
         version = registry_version(session)
         if self.judges is None or self.judges.bindings.version != version:
+            if self.judges is not None:
+                self.judges.save(session, 0, whole=True)
             bindings = Bindings.load(session, version)
             self.judges = Judges.load(session, bindings, Rulebook.load(session))
+            if len(bindings.sensors) > MANY_SENSORS:
+                # What was just read stays: the collector need not walk through it again and again.
+                gc.unfreeze()
+                gc.collect()
+                gc.freeze()
 
     def take(
         self, session: Session, decoded: Sequence[tuple[Message, Decoded]], now: datetime
@@ -141,16 +151,24 @@ class Pipeline:
         silence.notice(session, judges, now, listening_since_ms)
         rain.tick(session, self.rain, judges, now)
 
-    def flush(self, session: Session, now: datetime) -> None:
-        """Write what the batches and ticks of this transaction remember; then commit."""
+    def flush(self, session: Session, now: datetime, *, whole: bool = False) -> None:
+        """Write what the batches and ticks of this transaction remember; then commit.
+
+        Sensors' rows may lag behind their readings by seconds unless the `whole` is wanted.
+        """
         self.lessons.save(session)
         self.exactly_once.save(session)
         self.heard.write(session, now)
         self.gaps.write(session)
         self.rain.save(session)
         if self.judges is not None:
-            self.judges.save(session)
+            self.judges.save(session, to_ms(now), whole=whole)
         bump(session)
+
+    def save_what_lags(self, session: Session, now: datetime) -> None:
+        """Write some of the sensors' rows that lag, where no batch does it; then commit."""
+        if self.judges is not None and self.judges.unsaved.soon:
+            self.judges.save(session, to_ms(now))
 
     def forget(self) -> None:
         """Drop what mirrors the database, and what the failed batch has taught."""
@@ -267,9 +285,12 @@ class Pipeline:
         batch.readings += 1
         memory.stored_ms = memory.at_ms = at_ms
         memory.value, memory.quality = value, quality
-        memory.touch()
-        sample = Sample(at_ms, value, quality, max(received_ms, at_ms))
-        batch.found.extend(judges.sample(facts, memory, sample))
+        found = judges.sample(facts, memory, Sample(at_ms, value, quality, max(received_ms, at_ms)))
+        batch.found.extend(found)
+        if not found and may_lag(quality, received_ms - at_ms <= LATE_MS):
+            memory.touch_lightly()
+        else:
+            memory.touch()
         return True
 
     def _hear(self, message: Message, device: str) -> None:
@@ -295,6 +316,7 @@ class Pipeline:
             self.heard.note_unclaimed(message, measurement)
             return False
         facts, memory = judges.bindings.sensors[key], judges.sensors[key]
+        memory.touch()
         silence.heard(session, judges, key, message.received_ms)
         self.heard.note_bound(message, measurement, memory)
         judged_ms = _judged_ms(memory, message, at_ms)

@@ -48,7 +48,7 @@ class Runner:
                         minute_messages.append(following)
                         following = next(arriving, None)
                     self._pass(session, minute, minute_messages)
-                self.pipeline.flush(session, self.clock.at)
+                self.pipeline.flush(session, self.clock.at, whole=True)
                 close_hours_within(session, self.clock.at)
             self._restart_if_due()
 

@@ -236,11 +236,16 @@ class Worker:
             self.ticked_until, self.listening_since_ms = None, self.time.now_ms()
 
     def _beat(self) -> None:
-        with self.store.writing() as session:
-            self._read_clock(session)
-            self.pipeline.recall(session)
-            beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
-            note_fact(session, "ingest", LISTENING_SINCE, self.listening_since_ms)
+        try:
+            with self.store.writing() as session:
+                self._read_clock(session)
+                self.pipeline.recall(session)
+                self.pipeline.save_what_lags(session, self.time.now())
+                beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
+                note_fact(session, "ingest", LISTENING_SINCE, self.listening_since_ms)
+        except Exception:
+            self.pipeline.forget()  # what was taken to be saved has not been
+            raise
 
 
 def _refuses_a_row(fault: DBAPIError) -> bool:

@@ -105,7 +105,7 @@ class Rollup(Base):
 
 
 class SensorState(Base):
-    """The latest of a sensor, and the packed state of its rules; saved once per batch."""
+    """The latest of a sensor, and the packed state of its rules; see `ingest.saving`."""
 
     __tablename__ = "sensor_state"
 
@@ -117,6 +117,7 @@ class SensorState(Base):
     silent_since_ms: Mapped[int | None] = mapped_column(BigInteger)
     due_ms: Mapped[int | None] = mapped_column(BigInteger)  # when silence would be noticed
     rules: Mapped[bytes | None] = mapped_column(LargeBinary)
+    stored_ms: Mapped[int | None] = mapped_column(BigInteger)  # a reading told ahead of `at_ms`
 
 
 class ZoneState(Base):

@@ -20,7 +20,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    func,
     null,
     select,
     union_all,
@@ -156,15 +155,22 @@ def first_ms(session: Session, key: int, since_ms: int) -> int | None:
     return min((one for one in (recent, next(packed, None)) if one is not None), default=None)
 
 
-def last_ms(session: Session, key: int) -> int | None:
-    """Return the last instant of which a sensor has a reading, also one told ahead of its time."""
-    recent = session.scalar(
-        select(func.max(RecentReading.at_ms)).where(RecentReading.sensor == key)
+def all_since(session: Session, since_ms: int) -> Iterator[tuple[int, Stored]]:
+    """Yield every sensor's readings after `since_ms`, a few minutes ago, each sensor's in order."""
+    packed = session.execute(
+        select(ReadingHour.sensor, ReadingHour.end_ms, ReadingHour.packed)
+        .where(ReadingHour.end_ms > since_ms)
+        .order_by(ReadingHour.end_ms)
+        .execution_options(yield_per=1000)
     )
-    if recent is not None:
-        return recent
-    packed = session.execute(_NEWEST, {"key": key, "hours": FAR_MS}).first()
-    return None if packed is None else unpack(packed.packed, packed.end_ms)[-1].at_ms
+    for key, end_ms, hour in packed:
+        yield from ((key, one) for one in unpack(hour, end_ms) if one.at_ms > since_ms)
+    recent = session.execute(
+        RECENT.where(RecentReading.at_ms > since_ms)
+        .order_by(RecentReading.at_ms)
+        .execution_options(yield_per=1000)
+    )
+    yield from ((row.sensor, Stored(*row[1:])) for row in recent)
 
 
 def last_good(session: Session, key: int, until_ms: int) -> Stored | None:

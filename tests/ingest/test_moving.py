@@ -146,7 +146,6 @@ def test_questions_of_one_sensor_find_recent_and_packed(house: House) -> None:
         assert stored.first_ms(session, key, first) == to_ms(NOW + 30 * MINUTE)
         assert stored.first_ms(session, key, to_ms(NOW + 2 * HOUR)) == to_ms(NOW + 135 * MINUTE)
         assert stored.first_ms(session, key, last) is None
-        assert stored.last_ms(session, key) == last
         found = stored.last_good(session, key, to_ms(NOW + 100 * MINUTE))
         assert found is not None and found.at_ms == to_ms(NOW + 90 * MINUTE)
         assert stored.at(session, key, first) is not None
