@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from models.claim import claim as claim_channel
@@ -20,8 +20,9 @@ from models.reading import Channel, WaitingReading
 from models.reasons import reason
 from models.registry import Building, Element, Site
 from models.rights import MAY_BEGIN, may_begin
+from models.said import Said, said_last
 from models.scene import see, sensors_where
-from models.sensor import Epoch, Sensor
+from models.sensor import Device, Epoch, Sensor
 from models.times import to_ms
 from models.units import QUANTITIES, to_canonical
 from webapp.channels import words_of
@@ -45,19 +46,27 @@ LISTED = 50
 @allow(*INSTALLERS)
 def index() -> str:
     """Ask for the node: its label, or one of those that spoke just now."""
-    since_ms = to_ms(site_now() - JUST_NOW)
-    rows = db.session.execute(
+    since = site_now() - JUST_NOW
+    # A claimed channel's own row tells the last hour only: whether a node speaks, its device says.
+    told_ms, heard = func.max(Channel.last_ms), func.max(Device.heard_at)
+    found = db.session.execute(
         select(
             Channel.device,
-            func.max(Channel.last_ms),
+            told_ms,
+            heard,
             func.count(),
             func.sum(case((Channel.claimed, 0), else_=1)),
         )
+        .outerjoin(Device, Device.code == Channel.device)
         .group_by(Channel.device)
-        .having(func.max(Channel.last_ms) >= since_ms)
-        .order_by(func.max(Channel.last_ms).desc(), Channel.device)
+        .having(or_(told_ms >= to_ms(since), heard >= since))
+        .order_by(heard.desc().nulls_last(), told_ms.desc(), Channel.device)
         .limit(LISTED)
-    ).all()
+    )
+    rows = [
+        (device, max(last_ms, to_ms(at) if at else 0), *counts)
+        for device, last_ms, at, *counts in found
+    ]
     return render_template("install/index.html", rows=rows, minutes=10)
 
 
@@ -73,7 +82,8 @@ def node() -> ResponseReturnValue:
         return redirect(url_for("install.index"))
     rows = _channels(asked)
     claimed = _sensors_of(asked)
-    return render_template("install/node.html", device=asked, rows=rows, claimed=claimed)
+    said = said_last(db.session(), rows)
+    return render_template("install/node.html", device=asked, rows=rows, claimed=claimed, said=said)
 
 
 def _channels(asked: str) -> Sequence[Channel]:
@@ -110,6 +120,7 @@ def channel() -> str:
     return render_template(
         "install/channel.html",
         row=row,
+        said=_said(row),
         one=one,
         site=site,
         sites=[(place.code, name(place.name)) for place in sites],
@@ -212,10 +223,15 @@ def _sensor(
 
 
 def _reads(row: Channel, sensor: Sensor) -> float | None:
-    """Return what the channel said last, in the sensor's canonical unit."""
-    if row.last_value is None:
+    """Return what the channel said last, in the sensor's canonical unit; None if it can't be."""
+    said = _said(row)
+    if said.value is None:
         return None
-    return to_canonical(row.last_value, row.unit or sensor.unit, sensor.quantity)
+    return to_canonical(said.value, said.unit or sensor.unit, sensor.quantity)
+
+
+def _said(row: Channel) -> Said:
+    return said_last(db.session(), [row])[row.device, row.channel]
 
 
 @pages.get("/<site>/<code>")

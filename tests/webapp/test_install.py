@@ -36,13 +36,19 @@ def world(cast: Cast) -> World:
     return make_world(cast)
 
 
-def speaks(world: World, value: float = 1.5, minutes: float = -2, device: str = NODE) -> None:
+def speaks(
+    world: World,
+    value: float = 1.5,
+    minutes: float = -2,
+    device: str = NODE,
+    pipeline: Pipeline | None = None,
+) -> None:
     """Let a node send one reading, as the ingester takes it."""
     at = NOW + timedelta(minutes=minutes)
     pack = [{"bn": f"{device}:", "bt": at.timestamp(), "n": "crack", "u": "mm", "v": value}]
     topic = f"ridgewatch/tianning/{device}/senml"
     message = Message(topic, json.dumps(pack).encode(), to_ms(at), qos=1)
-    pipeline = Pipeline()
+    pipeline = pipeline or Pipeline()
     decoded = pipeline.decode([message])
     with world.writing() as session:
         pipeline.begin(session)
@@ -103,6 +109,26 @@ def test_nodes_that_spoke_just_now_are_offered_and_older_ones_are_not(world):
 
     assert NODE in page and "1 to install" in page
     assert "long-ago" not in page
+
+
+def test_a_claimed_node_shows_what_it_says_now_and_is_zeroed_on_that(world):
+    pipeline = Pipeline()  # one that runs on, and writes claimed channels once an hour
+    speaks(world, 1.5, -50, pipeline=pipeline)
+    assert world.cast.signed_in("keeper").post("/install/channel", form(world)).status_code == 303
+    load_what_waits(world)
+    for minutes, value in ((-45, 1.5), (-30, 2.5), (-1, 4.5)):
+        speaks(world, value, minutes, pipeline=pipeline)
+    browser = world.cast.signed_in("keeper")
+
+    assert NODE in browser.get("/install/?lang=en").text
+    assert "4.5" in browser.get(f"/install/node?device={NODE}&lang=en").text
+    page = browser.get(f"/install/channel?device={NODE}&channel=crack&lang=en").text
+    assert ">4.5</b>" in page
+    with world.store.reading() as session:
+        key = str(world.sensor(session, "C-03").id)
+    answer = browser.post("/install/channel", form(world, sensor=key, shows="0"))
+    assert answer.status_code == 303
+    assert installed(world).epochs[-1].offset == pytest.approx(-4.5)
 
 
 def test_a_label_leads_to_the_node_whatever_its_letters(world):

@@ -11,6 +11,7 @@ from models.claim import claim as claim_channel
 from models.errors import Missing, Refusal
 from models.reading import Channel
 from models.reasons import reason
+from models.said import Said, said_last
 from models.sensor import Epoch, Sensor
 from models.times import from_ms
 from webapp.api.finding import nothing_called, sees_all_sites
@@ -84,8 +85,7 @@ def channels(query: ChannelQuery) -> ChannelList:
     if query.claimed is not None:
         statement = statement.where(Channel.claimed.is_(query.claimed == "true"))
     rows, following = page_of(statement, BY_NAME, query)
-    names = _sensors_of(rows)
-    return ChannelList(items=[_object(row, names) for row in rows], next=following)
+    return ChannelList(items=_objects(rows), next=following)
 
 
 @part.post(
@@ -109,7 +109,7 @@ def claim(device: str, channel: str, body: Claim) -> Claimed:
         raise nothing_called("sensor", body.sensor) from None
     job = claim_channel(db.session(), row.device, row.channel, sensor, by=g.actor, now=site_now())
     db.session.flush()
-    return Claimed(channel=_object(row, _sensors_of([row])), job=job_object(job))
+    return Claimed(channel=_objects([row])[0], job=job_object(job))
 
 
 def _find(place: str) -> Channel:
@@ -155,7 +155,12 @@ def _sensors_of(rows: list[Channel]) -> dict[tuple[str, str], str]:
     }
 
 
-def _object(row: Channel, names: dict[tuple[str, str], str]) -> ChannelObject:
+def _objects(rows: list[Channel]) -> list[ChannelObject]:
+    names, said = _sensors_of(rows), said_last(db.session(), rows)
+    return [_object(row, names, said[row.device, row.channel]) for row in rows]
+
+
+def _object(row: Channel, names: dict[tuple[str, str], str], said: Said) -> ChannelObject:
     may_claim = not row.claimed and g.actor.has_role("admin")
     return ChannelObject(
         code=f"{row.device}/{row.channel or EMPTY}",
@@ -164,10 +169,10 @@ def _object(row: Channel, names: dict[tuple[str, str], str]) -> ChannelObject:
         device=row.device,
         channel=row.channel,
         quantity=row.quantity,
-        unit=row.unit,
+        unit=said.unit,
         first_at=from_ms(row.first_ms),
-        last_at=from_ms(row.last_ms),
-        last_value=row.last_value,
+        last_at=from_ms(said.at_ms),
+        last_value=said.value,
         count=row.count,
         claimed=row.claimed,
         sensor=names.get((row.device, row.channel)),
