@@ -13,6 +13,7 @@ from models.proposal import Proposal, fits, propose
 from models.reading import Channel
 from models.reasons import reason
 from models.registry import Site
+from models.said import said_last
 from models.scene import sensors_where
 from models.sensor import Sensor
 from models.units import QUANTITIES
@@ -54,6 +55,7 @@ def index() -> str:
             (row, one, choices(row, sensors, one) if one else [])
             for row, one in zip(rows, proposals, strict=True)
         ],
+        said=said_last(db.session(), rows),
         state=state,
         may=g.actor.has_role(*CLAIMERS),
         most=LISTED,
