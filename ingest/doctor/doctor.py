@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.doctor.broker import facts_of_broker, look_at_broker
 from ingest.doctor.broker_config import look_at_config
+from ingest.doctor.certificate import look_at_certificate
 from ingest.doctor.database import facts_of_database, look_at_database
 from ingest.doctor.disk import look_at_disk
 from ingest.doctor.finding import SEVERITIES, Finding, fault, warning
@@ -56,6 +57,8 @@ def _findings(settings: Settings, store: Store, config: Path | None) -> Iterator
         yield from look_at_time(session, now)
         yield from look_at_roles(session, now)
         yield from look_at_people(settings, session, now)
+    if settings.mqtt_certificate is not None:
+        yield from look_at_certificate(settings.mqtt_certificate, now)
     if settings.mqtt is not None:
         yield from look_at_broker(settings.mqtt)
     if config is not None:

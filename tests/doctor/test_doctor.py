@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from ingest.doctor import database
+from ingest.doctor.certificate import look_at_certificate
 from ingest.doctor.disk import look_at_disk
 from ingest.doctor.doctor import examine, handler
 from ingest.doctor.report import lines
@@ -28,7 +30,7 @@ from models.job import Job, ask
 from models.notice import Webhook
 from models.people import machine
 from models.settings import Settings
-from models.settings_mqtt import Listener
+from models.settings_mqtt import CertificateFiles, Listener
 from models.settings_text import Address, Remote
 from models.store import Store
 from tests.harness.processes import free_port
@@ -262,3 +264,44 @@ def test_the_worker_does_it_when_a_page_asks(settings: Settings, sqlite_store: S
         job = session.query(Job).one()
         assert (job.state, job.result["n"]) in [("done", 0), ("done", 1)]
     assert last(sqlite_store.data_dir, "doctor") is not None
+
+
+def certified(settings: Settings, folder: Path, *argv: str) -> Settings:
+    chain, key = folder / "tls.pem", folder / "tls.key"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    make += ["-nodes", "-subj", "/CN=receiver", "-keyout", str(key), "-out", str(chain), *argv]
+    subprocess.run(make, check=True, capture_output=True)
+    return replace(settings, mqtt_certificate=CertificateFiles(chain, key))
+
+
+@pytest.mark.parametrize(
+    ("days", "found"),
+    [("3650", []), ("10", ["certificate_ends_soon"])],
+)
+def test_a_certificate_that_ends(
+    settings: Settings, sqlite_store: Store, tmp_path: Path, days: str, found: list[str]
+) -> None:
+    with_certificate = certified(settings, tmp_path, "-days", days)
+
+    assert codes(with_certificate, sqlite_store) == found
+
+
+def test_a_certificate_that_has_ended(settings: Settings, tmp_path: Path) -> None:
+    files = certified(settings, tmp_path, "-days", "1").mqtt_certificate
+    assert files is not None
+
+    (found,) = look_at_certificate(files, machine_now() + timedelta(days=2))
+
+    assert (found.severity, found.what.code) == ("fault", "doctor.certificate_expired")
+
+
+def test_a_certificate_of_another_key(
+    settings: Settings, sqlite_store: Store, tmp_path: Path
+) -> None:
+    mine = certified(settings, tmp_path).mqtt_certificate
+    (tmp_path / "other").mkdir()
+    other = certified(settings, tmp_path / "other").mqtt_certificate
+    assert mine is not None and other is not None
+    mixed = replace(settings, mqtt_certificate=CertificateFiles(mine.chain, other.key))
+
+    assert codes(mixed, sqlite_store) == ["certificate_unusable"]
