@@ -2,25 +2,28 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from threading import Event, Thread
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from ingest import upkeep
+from ingest import clock_role, upkeep
 from ingest.message import Message
-from models.clock import machine_now
+from models.clock import SiteClock, machine_now
 from models.errors import BadInput, Forbidden, Refusal
 from models.heartbeat import LISTENING_SINCE, Heartbeat, beat, note_fact
 from models.maintenance import DUE, KINDS, MAINTENANCE, Maintenance, open_maintenance
 from models.people import Actor, Grant, machine
-from models.reading import HOUR_S, Channel, Rollup, SensorState
+from models.reading import HOUR_S, Channel, ReadingHour, Rollup, SensorState
 from models.reasons import Reason, reason
 from models.sensor import Sensor
 from models.sensor_signs import signs
+from models.settings import Settings
 from models.store import Store
 from models.times import to_ms
 from models.words.render import Reader, text
+from tests.harness.processes import wait_until
 from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain, senml
 from tests.readings import readings_of
 
@@ -385,3 +388,32 @@ def test_a_battery_that_is_a_sensor_of_its_own_is_watched_there(house):
     house.feed(level(15, 10))
 
     assert look(house, NOW + HOUR / 4) == [("B-01", "battery_low", "low")]
+
+
+def test_the_clock_by_itself_keeps_the_list_and_closes_hours(house, data_dir):
+    now = silent_for(house, 2)
+    with house.store.writing() as session:
+        session.add(SiteClock(id=1, mode="led", site_at=now, since=machine_now()))
+    stop = Event()
+    settings = Settings(data_dir, house.store.url, "x" * 40)
+    clock = Thread(target=clock_role.run, args=(settings, house.store, stop))
+    clock.start()
+    try:
+        wait_until(lambda: len(lines(house)) == 1, "the list is kept", every_s=0.5)
+        wait_until(lambda: packed_hours(house) > 0, "hours are closed")
+    finally:
+        stop.set()
+        clock.join()
+
+
+def packed_hours(house: House) -> int:
+    with house.store.reading() as session:
+        return session.scalar(select(func.count()).select_from(ReadingHour)) or 0
+
+
+def lines(house: House) -> list[Maintenance]:
+    """Return the list, of an installation whose ingester lives: else nobody is called silent."""
+    with house.store.writing() as session:
+        beat(session, "ingest")
+    with house.store.reading() as session:
+        return list(session.scalars(select(Maintenance)))
