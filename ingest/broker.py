@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import cast
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -10,10 +12,12 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.broker_stream import BrokerStream
 from models.settings_text import Remote
 
 KEEP_ALIVE_S = 30
-RECEIVE_MAXIMUM = 1000
+RECEIVE_MAXIMUM = 8000
+"""Two of the worker's batches: one is with the worker while the broker sends the next."""
 FOR_EVER = 0xFFFFFFFF
 
 # Retained messages come once, when the subscription is new, and not after each reconnect; live
@@ -23,9 +27,20 @@ SUBSCRIBE_OPTIONS = SubscribeOptions(
 )
 
 
-def new_client(broker: Remote, client_id: str, ca: Path | None) -> mqtt.Client:
+class Client(mqtt.Client):
+    """paho, but for the messages: `stream` is its connection, and keeps those from it."""
+
+    stream: BrokerStream | None = None
+
+    def _create_socket(self) -> BrokerStream:
+        # The one place where paho takes a connection from (2.2); websockets wrap theirs here too.
+        self.stream = BrokerStream(cast(socket.socket, super()._create_socket()))
+        return self.stream
+
+
+def new_client(broker: Remote, client_id: str, ca: Path | None) -> Client:
     """Return a client that does nothing by itself. `ca`: trust this file and not the system's."""
-    client = mqtt.Client(
+    client = Client(
         CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, manual_ack=True
     )
     client.connect_timeout = 5

@@ -32,7 +32,9 @@ class Wake:
             return True, False
         poll = select.poll()  # not select(): the receiver beside us may hold thousands of files
         poll.register(self._reader, select.POLLIN)
-        poll.register(connection, select.POLLIN * read | select.POLLOUT * write)
+        # One that is neither read nor written is left out: its end would be told again and again.
+        if wanted := select.POLLIN * read | select.POLLOUT * write:
+            poll.register(connection, wanted)
         ready = dict(poll.poll(1000))
         if self._reader.fileno() in ready:
             self._clear()
@@ -49,13 +51,6 @@ class Wake:
                 continue
         except BlockingIOError:
             return
-
-
-def is_readable(connection: Any) -> bool:
-    """Whether there is something to read right now."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return has_pending(connection) or bool(poll.poll(0))
 
 
 def has_pending(connection: Any) -> bool:

@@ -22,9 +22,12 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest import broker as to_broker
+from ingest.broker_stream import BrokerStream, Came
 from ingest.inbox import Inbox
-from ingest.message import LARGEST_PACKET_BYTES, Delivery, Message, Receipt
-from ingest.polling import Wake, is_readable
+from ingest.message import Delivery, Message, Receipt
+from ingest.polling import Wake
+from ingest.receiver import replies
+from ingest.receiver.wire import Code, ProtocolError
 from ingest.subscription import Subscription
 from ingest.topics import without_overlaps
 from models.settings_text import Remote
@@ -32,6 +35,7 @@ from models.settings_text import Remote
 log = logging.getLogger(__name__)
 
 TOPIC = "ridgewatch/#"
+MOST_TOPICS_KNOWN = 16_384
 TOLD = -1  # the receipt of the message that tells of a lost session
 FIRST_PAUSE_S, LONGEST_PAUSE_S, SETTLED_AFTER_S = 0.5, 30.0, 10.0
 
@@ -68,6 +72,7 @@ class Subscriber:
         self._epoch: _Epoch | None = None
         self._resumed = self._subscribed = self._waits_for_room = False
         self._owed: deque[Receipt] = deque()
+        self._topics = _Topics()
         self._stopping = Event()
         self._wake = Wake()
         self._looped_at = monotonic()
@@ -145,17 +150,26 @@ class Subscriber:
 
     def _serve(self) -> None:
         """Read, write and look after the connection until it ends."""
-        while not self._stopping.is_set() and (connection := self._client.socket()) is not None:
+        while not self._stopping.is_set() and (stream := self._stream()) is not None:
             self._looped_at = monotonic()
-            readable, writable = self._wake.wait(
-                connection, read=self._may_read(), write=self._client.want_write()
-            )
-            self._send_acknowledgements()
-            if readable:
-                self._read(connection)
-            if writable or self._client.want_write():
+            if self._client.want_write():
                 self._client.loop_write()
+            readable, _ = self._wake.wait(stream, read=self._may_read(), write=stream.unsent > 0)
+            stream.flush()
+            self._send_acknowledgements(stream)
+            if readable:
+                stream.fill()
+            try:
+                self._take_in(stream)
+            except ProtocolError as fault:
+                log.error("broker=%s fault=%r", self._subscription.broker, str(fault))
+                stream.end()
+                self._client.loop_read()
             self._client.loop_misc()
+
+    def _stream(self) -> BrokerStream | None:
+        """Return the connection, while paho has one."""
+        return self._client.stream if self._client.socket() is not None else None
 
     def _may_read(self) -> bool:
         """While the inbox is full the broker waits; the answer to CONNECT is read all the same."""
@@ -170,39 +184,64 @@ class Subscriber:
         self._waits_for_room = False
         self._wake.call()
 
-    def _read(self, connection: Any) -> None:
-        """Read what is there, a packet at a time, as far as the inbox has room."""
-        for _ in range(to_broker.RECEIVE_MAXIMUM):
-            if self._client.loop_read() != mqtt.MQTT_ERR_SUCCESS or not self._may_read():
-                return
-            if not is_readable(connection):
+    def _take_in(self, stream: BrokerStream) -> None:
+        """Act on what was read, in its order, as far as the inbox has room."""
+        while self._may_read():
+            if came := stream.messages(self._inbox.room()):
+                self._hand_over(came)
+            elif stream.pass_on() or stream.ended:
+                self._client.loop_read()
+                if self._client.socket() is None:
+                    return
+            else:
                 return
 
-    def _send_acknowledgements(self) -> None:
+    def _hand_over(self, came: Sequence[Came]) -> None:
+        epoch, now_ms, topics = self._epoch, self._now_ms(), self._topics
+        if epoch is None:
+            raise ProtocolError(Code.PROTOCOL_ERROR, "a message before CONNACK")
+        deliveries = []
+        for first, raw_topic, packet_id, payload, oversize_bytes in came:
+            message = Message(
+                topics[raw_topic], payload, now_ms, first >> 1 & 3, bool(first & 1),
+                bool(first & 8), self._resumed, self._client_id, None, "subscriber",
+                self._timezone, oversize_bytes,
+            )  # fmt: skip
+            self._resumed = False
+            owed = packet_id | replies.RECEIVED if first & 4 else packet_id
+            deliveries.append(Delivery(message, Receipt(epoch, owed)))
+        self._inbox.extend(deliveries)
+
+    def _send_acknowledgements(self, stream: BrokerStream) -> None:
+        """Answer for all that was committed, in one write; never on another connection."""
+        owed = []
         while self._owed:
             receipt = self._owed.popleft()
             if receipt.packet_id == TOLD:
                 self._subscription.note_told()
             elif receipt.connection is self._epoch and receipt.packet_id:
-                self._client.ack(receipt.packet_id, qos=1)
+                owed.append(receipt.packet_id)
+        if owed:
+            stream.send(replies.acknowledgements(owed))
 
     def _say_goodbye(self) -> None:
-        if self._client.socket() is None:
+        if (stream := self._stream()) is None:
             return
-        self._send_acknowledgements()
-        self._client.disconnect()
+        self._send_acknowledgements(stream)
         until = monotonic() + 1
-        while self._client.socket() is not None and monotonic() < until:
-            self._client.loop_write()
+        while stream.unsent and not stream.ended and monotonic() < until:
+            self._wake.wait(stream, read=False, write=True)
+            stream.flush()
+        self._client.disconnect()
+        self._client.loop_write()
 
     # What paho calls, in the thread. A failure here ends the process; see _run.
 
-    def _new_client(self, broker: Remote, ca: Path | None) -> mqtt.Client:
+    def _new_client(self, broker: Remote, ca: Path | None) -> to_broker.Client:
         client = to_broker.new_client(broker, self._client_id, ca)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
         return client
 
     def _on_connect(
@@ -241,30 +280,19 @@ class Subscriber:
         self._epoch, self._subscribed = None, False
         log.warning("broker=%s connected=0 why=%r", self._subscription.broker, str(reason))
 
-    def _on_message(self, client: mqtt.Client, _: object, came: mqtt.MQTTMessage) -> None:
-        oversize = len(came.payload) if len(came.payload) > LARGEST_PACKET_BYTES else 0
-        message = Message(
-            _topic(came),
-            b"" if oversize else bytes(came.payload),
-            self._now_ms(),
-            qos=came.qos,
-            retain=came.retain,
-            dup=came.dup,
-            resumed=self._resumed,
-            client=self._client_id,
-            source="subscriber",
-            timezone=self._timezone,
-            oversize_bytes=oversize,
-        )
-        self._resumed = False
-        self._put(message, came.mid if came.qos else 0)
-
     def _put(self, message: Message, packet_id: int) -> None:
         self._inbox.extend([Delivery(message, Receipt(self._epoch, packet_id))])
 
 
-def _topic(came: mqtt.MQTTMessage) -> str:
-    try:
-        return came.topic
-    except UnicodeDecodeError:  # a broker should not let it pass; the quarantine will show it
-        return "\ufffd"
+class _Topics(dict[bytes, str]):
+    """Decoded topics; the same ones come again and again."""
+
+    def __missing__(self, raw: bytes) -> str:
+        if len(self) >= MOST_TOPICS_KNOWN:
+            self.clear()
+        try:
+            topic = raw.decode()
+        except UnicodeDecodeError:  # a broker should not let it pass; the quarantine will show it
+            return "\ufffd"
+        self[raw] = topic
+        return topic
