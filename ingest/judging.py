@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any, NamedTuple, cast
@@ -117,37 +117,81 @@ class Judges:
         self.sensors: dict[int, SensorMemory] = {}
         self.zones: dict[tuple[str, str], Any] = {}
         self.adopted: list[Found] = []  # verdicts of rules that are new to a sensor's past
+        # Several ingesters share the zones: then each is read, and locked, at its first use.
+        self.read_zone: Callable[[InForce, str], Any] | None = None
         self._zones_touched: set[tuple[str, str]] = set()
         self._combinations = {one.code: one for one in rulebook.combinations}
         self.unsaved = Unsaved(bindings.sensors)
-        self._always_tick: list[int] = []  # sensors with a rule to which each minute matters
+        self._always_tick: set[int] = set()  # sensors with a rule to which each minute matters
         self._queue: list[tuple[int, int]] = []  # (when it would be overdue, sensor), a heap
         self._overdue: set[int] = set()
 
     @classmethod
-    def load(cls, session: Session, bindings: Bindings, rulebook: Rulebook) -> Judges:
-        """Read all memory; a rule that is new for a sensor is warmed up from stored readings."""
+    def load(
+        cls,
+        session: Session,
+        bindings: Bindings,
+        rulebook: Rulebook,
+        mine: Container[int] | None = None,
+        read_zone: Callable[[InForce, str], Any] | None = None,
+    ) -> Judges:
+        """Read all memory; a rule that is new for a sensor is warmed up from stored readings.
+
+        `mine`: the sensors of this ingester, where there are several; the others' stay blank.
+        """
         judges = cls(bindings, rulebook)
+        judges.read_zone = read_zone
         table = cast(Table, SensorState.__table__)
         rows = {row.sensor: row for row in session.execute(select(table))}
         for key, facts in bindings.sensors.items():
-            memory = SensorMemory(key, judges.unsaved)
-            judges.adopted += _remember(session, facts, rulebook, rows.get(key), memory)
-            judges.sensors[key] = memory
-            if any(one.kind == "accumulation" for one, _ in memory.states):
-                judges._always_tick.append(key)
-            if memory.heard_ms is not None:
-                judges.expect(memory)
-        for row in session.scalars(select(ZoneState)):
-            one = judges._combinations.get(row.rule)
-            if one is not None:
-                dumped = msgspec.msgpack.decode(row.state)
-                judges.zones[row.rule, row.subject] = judge.load(one.rule, dumped)
+            if mine is None or key in mine:
+                judges._remember(session, facts, rows.get(key))
+            else:
+                judges.blank(key)
+        judges.load_zones(session)
         newest_ms = max((row.at_ms or 0 for row in rows.values()), default=0)
         judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS)
         judges._release_retired()
         judges._end_silences()
         return judges
+
+    def load_zones(self, session: Session) -> None:
+        """Read what the combinations remember; locked where others might write it too."""
+        stored = select(ZoneState.rule, ZoneState.subject, ZoneState.state)
+        if self.read_zone is not None:
+            stored = stored.order_by(ZoneState.rule, ZoneState.subject).with_for_update()
+        for rule, subject, state in session.execute(stored):
+            one = self._combinations.get(rule)
+            if one is not None and (rule, subject) not in self.zones:
+                self.zones[rule, subject] = judge.load(one.rule, msgspec.msgpack.decode(state))
+
+    def recall(self, session: Session, keys: Iterable[int]) -> None:
+        """Read the memory of some sensors anew, which another ingester may have written."""
+        wanted = sorted(keys)
+        table = cast(Table, SensorState.__table__)
+        mine = select(table).where(table.c.sensor.in_(wanted)).order_by(table.c.sensor)
+        rows = {row.sensor: row for row in session.execute(mine.with_for_update())}
+        for key in wanted:
+            facts = self.bindings.sensors[key]
+            self._remember(session, facts, rows.get(key))
+            if facts.retired:
+                self.sensors[key].states = []
+
+    def blank(self, key: int) -> None:
+        """Remember nothing of a sensor: it is another ingester's, or is read at its first use."""
+        self.sensors[key] = SensorMemory(key, self.unsaved)
+
+    def _remember(self, session: Session, facts: SensorFacts, row: Any) -> None:
+        """Take up what a sensor's row holds."""
+        key = facts.key
+        memory = SensorMemory(key, self.unsaved)
+        self.adopted += _remember(session, facts, self.rulebook, row, memory)
+        self.sensors[key] = memory
+        ticks = any(one.kind == "accumulation" for one, _ in memory.states)
+        if ticks:
+            self._always_tick.add(key)
+        if memory.heard_ms is not None:
+            self.expect(memory)
 
     def sample(self, facts: SensorFacts, memory: SensorMemory, sample: Sample) -> Sequence[Found]:
         """Judge one reading that is newer than all before it."""
@@ -374,7 +418,11 @@ class Judges:
     ) -> Iterator[Found]:
         key = (combination.code, zone.text)
         if key not in self.zones:
-            self.zones[key] = judge.fresh_state(combination.rule)
+            self.zones[key] = (
+                judge.fresh_state(combination.rule)
+                if self.read_zone is None
+                else self.read_zone(combination, zone.text)
+            )
         self._zones_touched.add(key)
         steps = judge.on_term(
             combination.rule,

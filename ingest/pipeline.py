@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from ingest import alerting, rain, rollups, silence, storing, watching
 from ingest.bindings import Bindings, SensorFacts
+from ingest.commons import Commons
 from ingest.devices import Heard
 from ingest.exactly_once import ExactlyOnce
 from ingest.formats.decode import decode
@@ -70,8 +71,9 @@ class Pipeline:
     mirror is wrong: call `forget`, and it is read anew.
     """
 
-    def __init__(self, memory: Memory | None = None) -> None:
+    def __init__(self, memory: Memory | None = None, commons: Commons | None = None) -> None:
         self.memory = memory or Memory()
+        self.commons = commons  # what other ingesters write too; None where there is only this one
         self.lessons = Lessons()
         self.profiles = OwnProfiles()
         self.repeats = Repeats()
@@ -100,28 +102,46 @@ class Pipeline:
         self.lessons.recall(session, self.memory)
         self.profiles.recall(session, self.memory)
 
-    def begin(self, session: Session) -> None:
-        """Start a transaction: read the registry and the memory where they are not up to date."""
+    def begin(
+        self,
+        session: Session,
+        version: int | None = None,
+        loads: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Start a transaction: read the registry and the memory where they are not up to date.
+
+        `version`: the registry's, where it is known. `loads` is called before all is read, which
+        takes a while where there are many sensors.
+        """
         self.watermarks.keep()
         self.repeats.keep()
         self.weak.recall(session)
-        version = registry_version(session)
-        if self.judges is None or self.judges.bindings.version != version:
-            if self.judges is not None:
-                self.judges.save(session, 0, whole=True)
-            bindings = Bindings.load(session, version)
-            self.judges = Judges.load(session, bindings, Rulebook.load(session))
-            if len(bindings.sensors) > MANY_SENSORS:
-                # What was just read stays: the collector need not walk through it again and again.
-                gc.unfreeze()
-                gc.collect()
-                gc.freeze()
+        if version is None:
+            version = registry_version(session)
+        if self.judges is not None and self.judges.bindings.version == version:
+            return
+        loads()
+        # With several ingesters a sensor may be another's by now; of what lags, readings tell.
+        if self.judges is not None and self.commons is None:
+            self.judges.save(session, 0, whole=True)
+        bindings, rulebook = Bindings.load(session, version), Rulebook.load(session)
+        if self.commons is None:
+            self.judges = Judges.load(session, bindings, rulebook)
+        else:
+            self.judges = self.commons.load(session, bindings, rulebook, self.rain)
+        if len(bindings.sensors) > MANY_SENSORS:
+            # What was just read stays: the collector need not walk through it again and again.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
 
     def take(
         self, session: Session, decoded: Sequence[tuple[Message, Decoded]], now: datetime
     ) -> Batch:
         """Store and judge a batch in the caller's transaction, in order of arrival."""
         judges = self._at_work()
+        if self.commons is not None:
+            self.commons.before_batch(session, judges, self.rain, decoded)
         batch = Batch(found=judges.adopted)
         judges.adopted = []
         for message, outcome in decoded:
@@ -144,12 +164,15 @@ class Pipeline:
     def tick(self, session: Session, now: datetime, listening_since_ms: int | None = None) -> None:
         """Let time itself speak: silence, delays that ripen, windows that run empty."""
         judges = self._at_work()
+        if self.commons is not None:
+            self.commons.before_tick(session, judges)
         now_ms = to_ms(now)
         found = [*judges.adopted, *judges.tick(now_ms, listening_since_ms)]
         judges.adopted = []
         alerting.write(session, found, now)  # silence's own alert is there to be called unknown
         silence.notice(session, judges, now, listening_since_ms)
-        rain.tick(session, self.rain, judges, now)
+        if self.commons is None or self.commons.leads:
+            rain.tick(session, self.rain, judges, now)
 
     def flush(self, session: Session, now: datetime, *, whole: bool = False) -> None:
         """Write what the batches and ticks of this transaction remember; then commit.
@@ -162,12 +185,19 @@ class Pipeline:
         self.gaps.write(session)
         self.rain.save(session)
         if self.judges is not None:
+            if self.commons is not None:
+                self.commons.before_save(self.judges)
             self.judges.save(session, to_ms(now), whole=whole)
         bump(session)
+        if self.commons is not None and self.judges is not None:
+            self.commons.after(session, self.judges, self.rain)
 
     def save_what_lags(self, session: Session, now: datetime) -> None:
-        """Write some of the sensors' rows that lag, where no batch does it; then commit."""
-        if self.judges is not None and self.judges.unsaved.soon:
+        """Write some of the sensors' rows that lag, where no batch does it; then commit.
+
+        Several ingesters wait for the next tick, which sees whether the sensors are still theirs.
+        """
+        if self.judges is not None and self.judges.unsaved.soon and self.commons is None:
             self.judges.save(session, to_ms(now))
 
     def forget(self) -> None:

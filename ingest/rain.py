@@ -40,11 +40,19 @@ class RainMemory:
             return
         self._loaded = True
         for row in session.scalars(select(ZoneState).where(ZoneState.rule.in_([SPELL, GAUGE]))):
-            packed = msgspec.msgpack.decode(row.state)
-            if row.rule == SPELL:
-                self.spells[uuid.UUID(row.subject)] = Spell.load(packed)
-            else:
-                self.gauges[int(row.subject)] = Gauge.load(packed)
+            self.recall(row.rule, row.subject, row.state)
+
+    def be_shared(self) -> None:
+        """Remember nothing between transactions: other ingesters write the same rows."""
+        self.gauges, self.spells, self._loaded = {}, {}, True
+
+    def recall(self, rule: str, subject: str, state: bytes) -> None:
+        """Take what one row holds."""
+        packed = msgspec.msgpack.decode(state)
+        if rule == SPELL:
+            self.spells[uuid.UUID(subject)] = Spell.load(packed)
+        else:
+            self.gauges[int(subject)] = Gauge.load(packed)
 
     def save(self, session: Session) -> None:
         """Write what changed; the caller commits."""
@@ -80,7 +88,7 @@ def follow(
         if row.judged_ms <= gauge.last_ms:
             continue  # out of order: its hours are made again, its episode is not
         credit = gauge.read(row.judged_ms, row.value)
-        for site_id in _served(judges, facts):
+        for site_id in served(judges, facts):
             spell = memory.spell(site_id)
             changed = spell.on_heard(row.judged_ms)
             if credit is not None:
@@ -118,7 +126,7 @@ def _write(session: Session, site_id: uuid.UUID, episode: Episode, now: datetime
         hold_for_rain(session, session.get_one(Site, site_id), row, row.sums, now)
 
 
-def _served(judges: Judges, facts: SensorFacts) -> set[uuid.UUID]:
+def served(judges: Judges, facts: SensorFacts) -> set[uuid.UUID]:
     """Return the sites that a gauge speaks for: those it serves, else the one it stands on."""
     sites = judges.bindings.sites
     return {sites[code] for code in facts.serves if code in sites} or {facts.site_id}
@@ -131,6 +139,6 @@ def _sites_with_gauges(judges: Judges) -> dict[uuid.UUID, bool]:
         memory = judges.sensors[key]
         if not facts.is_rain or facts.retired or memory.heard_ms is None:
             continue
-        for site_id in _served(judges, facts):
+        for site_id in served(judges, facts):
             heard[site_id] = heard.get(site_id, False) or memory.silent_since_ms is None
     return heard

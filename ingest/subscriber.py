@@ -48,7 +48,10 @@ class Subscriber:
     """Puts what the broker delivers into the inbox; `acknowledge` answers for it, in order.
 
     `state_dir` remembers the subscription over restarts, so that a session which the broker has
-    lost is told from one that never was.
+    lost is told from one that never was. While it `may_connect` not, it stays away: with the same
+    client id it would push out another ingester that has taken its share over. One that `drains`
+    takes what the broker has kept for its session, and asks for nothing more. `made`: the session
+    is there, though another machine may have made it.
     """
 
     def __init__(
@@ -62,12 +65,21 @@ class Subscriber:
         timezone: str = "UTC",
         ca: Path | None = None,
         state_dir: Path | None = None,
+        may_connect: Callable[[], bool] = lambda: True,
+        drains: bool = False,
+        made: bool = False,
     ) -> None:
+        self._may_connect, self._drains = may_connect, drains
         self._broker, self._inbox, self._now_ms = broker, inbox, now_ms
         self._client_id, self._timezone = client_id, timezone
         wanted = without_overlaps((TOPIC, *topics))
+        self._unwanted = wanted if drains else []
         self._subscription = Subscription(
-            f"{broker.host}:{broker.port}", wanted, client_id, state_dir
+            f"{broker.host}:{broker.port}",
+            [] if drains else wanted,
+            client_id,
+            state_dir,
+            made=made,
         )
         self._epoch: _Epoch | None = None
         self._resumed = self._subscribed = self._waits_for_room = False
@@ -75,7 +87,7 @@ class Subscriber:
         self._topics = _Topics()
         self._stopping = Event()
         self._wake = Wake()
-        self._looped_at = monotonic()
+        self._looped_at = self._stirred_s = monotonic()
         self._client = self._new_client(broker, ca)
         self._thread = Thread(target=self._run, name="subscriber", daemon=True)
 
@@ -92,8 +104,13 @@ class Subscriber:
 
     @property
     def connected(self) -> bool:
-        """Whether every topic is subscribed to on a connection that stands."""
+        """Whether every topic is subscribed to on a connection that stands; drained, none is."""
         return self._epoch is not None and self._subscribed
+
+    @property
+    def quiet_s(self) -> float:
+        """For how long nothing has come or been acknowledged on a connection that stands."""
+        return monotonic() - self._stirred_s if self.connected else 0.0
 
     @property
     def last_loop_age_s(self) -> float:
@@ -141,6 +158,8 @@ class Subscriber:
             self._stopping.wait(min(left_s, 1))
 
     def _connect(self) -> bool:
+        if not self._may_connect():
+            return False
         try:
             to_broker.connect(self._client, self._broker)
         except OSError as error:  # also ssl.SSLError and socket.gaierror
@@ -210,12 +229,14 @@ class Subscriber:
             self._resumed = False
             owed = packet_id | replies.RECEIVED if first & 4 else packet_id
             deliveries.append(Delivery(message, Receipt(epoch, owed)))
+        self._stirred_s = monotonic()
         self._inbox.extend(deliveries)
 
     def _send_acknowledgements(self, stream: BrokerStream) -> None:
         """Answer for all that was committed, in one write; never on another connection."""
         owed = []
         while self._owed:
+            self._stirred_s = monotonic()
             receipt = self._owed.popleft()
             if receipt.packet_id == TOLD:
                 self._subscription.note_told()
@@ -241,6 +262,7 @@ class Subscriber:
         client = to_broker.new_client(broker, self._client_id, ca)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_unsubscribe
         client.on_disconnect = self._on_disconnect
         return client
 
@@ -260,6 +282,9 @@ class Subscriber:
             topic = f"$ridgewatch/session-lost/{self._client_id}"
             lost = Message(topic, b"", self._now_ms(), client=self._client_id, source="subscriber")
             self._put(lost, TOLD)
+        if self._drains:
+            client.unsubscribe([*self._unwanted, *self._subscription.unwanted])
+            return
         client.subscribe([(t, to_broker.SUBSCRIBE_OPTIONS) for t in self._subscription.topics])
         if unwanted := self._subscription.unwanted:
             client.unsubscribe(unwanted)
@@ -271,6 +296,17 @@ class Subscriber:
             if reason.is_failure:
                 log.error("topic=%r refused=%r", topic, str(reason))
         self._subscribed = not any(reason.is_failure for reason in reasons)
+        if self._subscribed:
+            self._subscription.remember()
+
+    def _on_unsubscribe(
+        self, client: mqtt.Client, _: object, mid: int, reasons: list[ReasonCode], properties: Any
+    ) -> None:
+        if not self._drains:
+            return
+        # That there was no such subscription is as good as that there is none now.
+        self._subscribed = not any(reason.is_failure for reason in reasons)
+        self._stirred_s = monotonic()
         if self._subscribed:
             self._subscription.remember()
 

@@ -15,9 +15,15 @@ class Subscription:
     """The topics wanted from one broker, and those that its session for us already holds."""
 
     def __init__(
-        self, broker: str, topics: list[str], client_id: str, state_dir: Path | None
+        self,
+        broker: str,
+        topics: list[str],
+        client_id: str,
+        state_dir: Path | None,
+        *,
+        made: bool = False,
     ) -> None:
-        self.broker, self.topics = broker, topics
+        self.broker, self.topics, self._made = broker, topics, made
         name = re.sub(r"[^\w.-]", "_", client_id)
         self._file = state_dir / f"mqtt-session-{name}.json" if state_dir else None
         self._held: list[str] | None = None
@@ -26,8 +32,8 @@ class Subscription:
 
     @property
     def existed(self) -> bool:
-        """Whether the broker has held a session for us before, so that it can have lost it."""
-        return self._held is not None
+        """Whether the broker has held this session before, so that it can have lost it."""
+        return self._made or bool(self._held)
 
     @property
     def unwanted(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,14 +11,17 @@ from time import monotonic
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from ingest.bindings import Bindings
+from ingest.share_deal import deal
 from models.alert import Alert, Subject, Verdict, take
 from models.clock import machine_now
 from models.heartbeat import DEAD_AFTER, Heartbeat
 from models.paging import page
 from models.people import machine
-from models.pulse import bump
+from models.pulse import bump, registry_version
 from models.reading import SensorState
 from models.reasons import Reason, reason
+from models.share import number_of, role_of, shares_agreed
 from models.times import iso
 
 SYSTEM = machine("clock")
@@ -47,6 +51,7 @@ class Watch:
         if slept:
             self._seen.clear()
         dead = set()
+        self.roles = with_shares(session, self.roles)
         for row in session.scalars(select(Heartbeat).where(Heartbeat.role.in_(self.roles))):
             beat_at, since_s = self._seen.get(row.role, (None, now_s))
             if beat_at != row.beat_at:
@@ -55,6 +60,14 @@ class Watch:
             if now_s - since_s >= DEAD_AFTER.total_seconds():
                 dead.add(row.role)
         return dead
+
+
+def with_shares(session: Session, roles: tuple[str, ...]) -> tuple[str, ...]:
+    """Add to the ingester the shares, of which each is looked at; take away what is none now."""
+    if "ingest" not in roles:
+        return roles
+    others = [role for role in roles if not role.startswith("ingest/")]
+    return (*others, *(role_of(number) for number in range(1, shares_agreed(session))))
 
 
 def untold(session: Session, roles: Iterable[str], dead: set[str]) -> list[str]:
@@ -105,42 +118,72 @@ def tell_of_disk(session: Session, why: Reason, now: datetime, *, full: bool) ->
 def _raise(session: Session, live: Alert | None, role: str, now: datetime) -> None:
     beat = session.get(Heartbeat, role)
     since = beat.beat_at if beat is not None else machine_now()
-    why = reason(f"system.{role}_dead", since=iso(since.replace(microsecond=0)))
-    verdict = _verdict(RULE, "raised", SEVERITY_OF[role], why, now)
+    why = _why(session, role, "dead", since=iso(since.replace(microsecond=0)))
+    verdict = _verdict(RULE, "raised", _severity_of(role), why, now)
     alert, pages = take(session, live, _subject(role), verdict, now, SYSTEM)
-    if role == "ingest":
-        _nothing_is_known(session, now)
+    if _is_ingester(role):
+        _nothing_is_known(session, role, now)
     if alert is not None and pages:
         page(session, alert, _told(alert, why), now)
 
 
 def _clear(session: Session, live: Alert, role: str, now: datetime) -> None:
-    why = reason(f"system.{role}_back")
+    why = _why(session, role, "back")
     take(
         session,
         live,
         _subject(role),
-        _verdict(RULE, "cleared", SEVERITY_OF[role], why, now),
+        _verdict(RULE, "cleared", _severity_of(role), why, now),
         now,
         SYSTEM,
     )
     bump(session)
 
 
-def _nothing_is_known(session: Session, now: datetime) -> None:
+def _is_ingester(role: str) -> bool:
+    return role.partition("/")[0] == "ingest"
+
+
+def _severity_of(role: str) -> str:
+    return SEVERITY_OF[role.partition("/")[0]]
+
+
+def _why(session: Session, role: str, what: str, **values: str) -> Reason:
+    """Name the share where there are several: the others go on."""
+    if _is_ingester(role) and shares_agreed(session) > 1:
+        return reason(f"system.share_{what}", share=number_of(role), **values)
+    return reason(f"system.{role.partition('/')[0]}_{what}", **values)
+
+
+def _nothing_is_known(session: Session, role: str, now: datetime) -> None:
     """While nobody listens no sensor is normal: each is unknown until it is heard again."""
+    shares = shares_agreed(session)
+    of_share = None if shares == 1 else _sensors_of(session, number_of(role), shares)
+    deaf = update(SensorState).where(
+        SensorState.silent_since_ms.is_(None), SensorState.heard_ms.is_not(None)
+    )
+    if of_share is not None:
+        deaf = deaf.where(SensorState.sensor.in_(sorted(of_share)))
     session.execute(
-        update(SensorState)
-        .where(SensorState.silent_since_ms.is_(None), SensorState.heard_ms.is_not(None))
-        .values(silent_since_ms=SensorState.heard_ms)
-        .execution_options(synchronize_session=False)
+        deaf.values(silent_since_ms=SensorState.heard_ms).execution_options(
+            synchronize_session=False
+        )
     )
     why = reason("system.ingest_deaf")
     mine = select(Alert).where(Alert.live, Alert.unknown.is_(False), Alert.sensor_id.is_not(None))
+    if of_share is not None:
+        mine = mine.where(Alert.sensor_id.in_(list(of_share.values())))
     for alert in session.scalars(mine.order_by(Alert.code)):
         alert.become_unknown(by=SYSTEM, now=now, why=why)
     # An ingester that only hung has its own memory of all this: let it read the new one.
     bump(session, registry=True)
+
+
+def _sensors_of(session: Session, number: int, shares: int) -> dict[int, uuid.UUID]:
+    """Return the ids of the sensors of a share, by key."""
+    bindings = Bindings.load(session, registry_version(session))
+    mine, _ = deal(bindings, number, shares)
+    return {key: bindings.sensors[key].id for key in mine}
 
 
 def _live(session: Session, rule: str, role: str) -> Alert | None:

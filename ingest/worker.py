@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
-from time import monotonic
+from random import uniform
+from time import monotonic, sleep
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from ingest import silence
+from ingest.commons import RegistryMoved
 from ingest.disk_alarm import DiskAlarm
 from ingest.formats.decoded import Decoded, quarantined
 from ingest.full_disk import FullDisk
@@ -23,20 +25,27 @@ from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Source
 from ingest.pipeline import CLOCK_TOPIC, Pipeline
 from ingest.reserve import Reserve
+from ingest.shares import Share
 from ingest.steps import Steps
-from ingest.storage_faults import give_up, is_disk_full
+from ingest.storage_faults import give_up, is_deadlock, is_disk_full, is_taken
 from ingest.storing import quarantine
 from models.clock import TICK, SiteClock, machine_now, site_clock
 from models.heartbeat import LISTENING_SINCE, beat, note_fact
+from models.share import ShareLost
 from models.store import Store
 from models.times import to_ms
 
 log = logging.getLogger(__name__)
 
 MOST_MESSAGES = 4000  # a batch; perf.md §9: 2,000 to 5,000 keeps commits short and cheap
-MOST_TRIES = 10  # of a batch that lost a race; each loser means that somebody else won
+# Before a transaction that was in another's way is done again: each loser means that somebody
+# else won. One that loses all the time for three seconds finds no end by itself.
+PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
+TRIES_OF_TAKEN = 2  # of a row whose key is taken: by another just now, or for long and for ever
 BEAT_S = 1.0
 CHECKPOINT_S = 10.0
+
+Pair = tuple[Message, Decoded]
 
 
 @dataclass
@@ -68,6 +77,7 @@ class Worker:
     listening_since_ms: int | None = None
     ticked_until: datetime | None = None
     disk: FullDisk | None = None
+    share: Share | None = None  # None: nobody else can write to this database
     steps: Steps = field(default_factory=Steps)
     _ticked_before: datetime | None = None  # as the last commit left it
     _beaten_s: float = 0.0
@@ -77,15 +87,13 @@ class Worker:
         """Work until `stopping`; whatever is in the inbox then was never acknowledged."""
         try:
             self._work()
-        except (DBAPIError, sqlite3.Error) as fault:
+        except (DBAPIError, sqlite3.Error, StaleDataError, RegistryMoved, ShareLost) as fault:
             give_up(fault)
 
     def _work(self) -> None:
         self.refresh_clock()
         self.listening_since_ms = self.time.now_ms()
-        disk = self.disk or FullDisk(
-            self.store, DiskAlarm(self.store), Reserve(self.store.data_dir)
-        )
+        disk = self.disk or FullDisk(DiskAlarm(self.store), Reserve(self.store.data_dir))
         deliveries: Sequence[Delivery] = ()
         while not self.stopping():
             deliveries = deliveries or self.inbox.take(MOST_MESSAGES, wait_s=0.2)
@@ -97,14 +105,15 @@ class Worker:
             except (DBAPIError, sqlite3.Error) as fault:
                 if not is_disk_full(fault):
                     raise
-                disk.wait(self.stopping)  # what was taken is not acknowledged, and tried again
+                # What was taken is not acknowledged, and tried again.
+                disk.wait(self.stopping, self.beat)
             else:
                 disk.passed()
 
     def _look_after_the_rest(self) -> None:
         self.tick()
         if monotonic() - self._beaten_s >= BEAT_S:
-            self._beat()
+            self.beat()
             self._beaten_s = monotonic()
         if monotonic() - self._checkpointed_s >= CHECKPOINT_S:
             self.store.checkpoint()
@@ -113,7 +122,7 @@ class Worker:
     def take(self, deliveries: Sequence[Delivery]) -> None:
         """Decode, store and judge; commit; acknowledge in the order of arrival."""
         decoded = self.pipeline.decode([delivery.message for delivery in deliveries])
-        self._commit(decoded)
+        self._commit(decoded if self.share is None else self.share.own(decoded))
         for source, run in groupby(deliveries, key=lambda one: one.message.source):
             self.sources[source].acknowledge(list(run))
 
@@ -127,16 +136,13 @@ class Worker:
             self.ticked_until = _minute(now)
         if now < self.ticked_until + TICK:
             return
-        try:
-            with self.store.writing() as session:
-                self._begin(session)
-                self._tick_until(session, now)
-                self.pipeline.flush(session, now)
-        except StaleDataError:
-            self._forget()  # somebody changed what was ticked: the next turn ticks it again
-        except Exception:
-            self._forget()
-            raise
+        self._persist(self._tick)
+
+    def _tick(self) -> None:
+        with self.store.writing() as session:
+            now = self._begin(session)
+            self._tick_until(session, now)
+            self.pipeline.flush(session, now)
 
     def _listen_anew(self, step: timedelta) -> None:
         """The machine's clock was set: no minute of that was one in which somebody was silent."""
@@ -151,40 +157,57 @@ class Worker:
             self._read_clock(session)
             self.pipeline.recall(session)
 
-    def _commit(self, decoded: Sequence[tuple[Message, Decoded]], tries: int = MOST_TRIES) -> None:
-        """Commit a batch; where a row can't be stored, halve until the one culprit stands alone.
+    def _commit(self, decoded: Sequence[Pair]) -> None:
+        """Commit a batch; where a row can't be stored, halve until the one culprit stands alone."""
+        waiting = [decoded] if decoded else []
+        while waiting:
+            batch = waiting.pop()
+            refused = self._refusal_of(batch)
+            if refused is None:
+                continue
+            if len(batch) == 1:
+                self._set_aside(batch[0][0], refused)
+            else:
+                middle = len(batch) // 2
+                waiting += [batch[middle:], batch[:middle]]
 
-        On PostgreSQL a person may change an alert while it is judged here. That is nobody's
-        fault, and no message's: it is judged again, from what is true now.
-        """
+    def _refusal_of(self, batch: Sequence[Pair]) -> Exception | None:
+        """Commit a batch; return why one of its messages can't be stored, if one can't."""
         try:
-            self._write(decoded)
-            return
-        except StaleDataError as lost:
-            refused: Exception = lost
-            if tries > 1:
-                self._forget()
-                self._commit(decoded, tries - 1)
-                return
+            self._persist(lambda: self._write(batch))
+        except (ShareLost, RegistryMoved):
+            raise
         except DBAPIError as fault:
             if not _refuses_a_row(fault):
-                self._forget()
                 raise
-            refused = fault
+            return fault
+        except StaleDataError as fault:
+            return fault
         except Exception as fault:
             # Whatever hole of ours one message has found: the others must not wait behind it.
             # It is kept whole, logged as the fault of ours that it is, and can be taken again.
-            log.exception("batch_failed messages=%d", len(decoded))
-            refused = fault
-        self._forget()
-        if len(decoded) == 1:
-            self._set_aside(decoded[0][0], refused)
-            return
-        middle = len(decoded) // 2
-        self._commit(decoded[:middle])
-        self._commit(decoded[middle:])
+            log.exception("batch_failed messages=%d", len(batch))
+            return fault
+        return None
 
-    def _write(self, decoded: Sequence[tuple[Message, Decoded]]) -> None:
+    def _persist(self, transaction: Callable[[], None]) -> None:
+        """Run a transaction; again, later each time, while it is in another's way.
+
+        On PostgreSQL a person, or another ingester, may change what is judged here. That is
+        nobody's fault, and no message's: it is judged again, from what is true now. Raises what
+        it failed with last.
+        """
+        for tries, pause_s in enumerate((*PAUSES_S, None), start=1):
+            try:
+                return transaction()
+            except Exception as fault:
+                self._forget()
+                if pause_s is None or not _is_in_anothers_way(fault, tries):
+                    raise
+                log.info("transaction=again tries=%d why=%r", tries, str(fault)[:200])
+            sleep(pause_s * uniform(0.5, 1))
+
+    def _write(self, decoded: Sequence[Pair]) -> None:
         with self.store.writing() as session:
             now = self._begin(session)
             for stretch in _up_to_watermarks(decoded):
@@ -194,13 +217,17 @@ class Worker:
 
     def _begin(self, session: Session) -> datetime:
         """Begin a transaction; return the site's instant."""
+        version = self._fence(session)
         self._read_clock(session)
         now = self.time.now()
         if self.ticked_until is None:
             self.ticked_until = _minute(now)
         self._ticked_before = self.ticked_until
-        self.pipeline.begin(session)
+        self.pipeline.begin(session, version, lambda: self._fence(session, loading=True))
         return now
+
+    def _fence(self, session: Session, *, loading: bool = False) -> int | None:
+        return None if self.share is None else self.share.fence(session, loading=loading)
 
     def _forget(self) -> None:
         """Nothing of the failed transaction has happened, its minutes neither."""
@@ -216,7 +243,7 @@ class Worker:
             return now
         row.move_to(until, machine_now())
         self._tick_until(session, until)
-        beat(session, "ingest", done_until=until)
+        beat(session, self._role, done_until=until)
         return until
 
     def _tick_until(self, session: Session, now: datetime) -> None:
@@ -227,6 +254,7 @@ class Worker:
     def _set_aside(self, message: Message, fault: Exception) -> None:
         log.error("could_not_store topic=%r error=%r", message.topic[:200], str(fault)[:300])
         with self.store.writing() as session:
+            self._fence(session)
             quarantine(session, [(message, quarantined("could-not-be-stored"))])
 
     def _read_clock(self, session: Session) -> None:
@@ -235,17 +263,30 @@ class Worker:
             # A simulator leads now, in its own year: minutes and silence count from there.
             self.ticked_until, self.listening_since_ms = None, self.time.now_ms()
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Say that we live, and learn what others have changed."""
         try:
             with self.store.writing() as session:
+                self._fence(session)
                 self._read_clock(session)
                 self.pipeline.recall(session)
                 self.pipeline.save_what_lags(session, self.time.now())
-                beat(session, "ingest", done_until=self.ticked_until, pid=os.getpid())
-                note_fact(session, "ingest", LISTENING_SINCE, self.listening_since_ms)
+                beat(session, self._role, done_until=self.ticked_until, pid=os.getpid())
+                note_fact(session, self._role, LISTENING_SINCE, self.listening_since_ms)
         except Exception:
             self.pipeline.forget()  # what was taken to be saved has not been
             raise
+
+    @property
+    def _role(self) -> str:
+        return "ingest" if self.share is None else self.share.role
+
+
+def _is_in_anothers_way(fault: Exception, tries: int) -> bool:
+    """Whether another changed what ours had read, waited for it, or was a moment faster."""
+    if is_taken(fault):
+        return tries <= TRIES_OF_TAKEN
+    return isinstance(fault, RegistryMoved | StaleDataError) or is_deadlock(fault)
 
 
 def _refuses_a_row(fault: DBAPIError) -> bool:
@@ -264,8 +305,8 @@ def _minute(at: datetime) -> datetime:
 
 
 def _up_to_watermarks(
-    decoded: Sequence[tuple[Message, Decoded]],
-) -> Iterator[Sequence[tuple[Message, Decoded]]]:
+    decoded: Sequence[Pair],
+) -> Iterator[Sequence[Pair]]:
     """Yield stretches that end with a watermark, so that ticks fall between the right messages."""
     start = 0
     for index, (message, _) in enumerate(decoded):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 from models.alert import Alert, rank
 from models.closure import IN_FORCE, Closure
 from models.deadline import Due, due
-from models.heartbeat import DEAD_AFTER, Heartbeat
+from models.heartbeat import DEAD_AFTER, ingesters
 from models.incident import OPEN_STATES, Incident
 from models.maintenance import LIVE, Maintenance
 from models.notice import Notice
@@ -203,11 +203,11 @@ def freshness(
     session: Session, seen: Sequence[Seen], now: datetime, machine_now: datetime
 ) -> Freshness:
     """Say whether data come in: the ingester's sign of life, and the newest reading's age."""
-    beat = session.get(Heartbeat, "ingest")
-    if beat is None:
+    beats = [beat.beat_at for beat in ingesters(session)]
+    if not beats:
         ingest = "never"
     else:
-        ingest = "dead" if machine_now - beat.beat_at > DEAD_AFTER else "alive"
+        ingest = "dead" if machine_now - min(beats) > DEAD_AFTER else "alive"
     heard = [one.latest.heard_ms for one in seen if one.latest.heard_ms is not None]
     newest = from_ms(max(heard)) if heard else None
     age = None if newest is None else max(now - newest, timedelta())

@@ -66,6 +66,12 @@ def note_fact(session: Session, role: str, name: str, value: Any) -> None:
         row.facts = {**(row.facts or {}), name: value}
 
 
+def ingesters(session: Session) -> list[Heartbeat]:
+    """Return the rows of the ingester, or of the owners of its shares where it has several."""
+    mine = (Heartbeat.role == "ingest") | Heartbeat.role.startswith("ingest/")
+    return list(session.scalars(select(Heartbeat).where(mine).order_by(Heartbeat.role)))
+
+
 def dead_roles(session: Session, roles: Iterable[str], now: datetime) -> list[str]:
     """Return the roles that have beaten once and not lately; `now` is machine time."""
     rows = session.scalars(select(Heartbeat).where(Heartbeat.role.in_(list(roles))))

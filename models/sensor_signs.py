@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models import stored
-from models.heartbeat import DEAD_AFTER, LISTENING_SINCE, Heartbeat
+from models.heartbeat import DEAD_AFTER, LISTENING_SINCE, ingesters
 from models.maintenance import LEFT_ALONE, LIVE, Maintenance
 from models.reading import HOUR_S, Channel, Rollup, SensorState
 from models.reasons import Reason, reason
@@ -84,10 +84,10 @@ def _begun_ms(sensor: Sensor) -> int:
 
 def _silent(session: Session, now: datetime, machine_now: datetime) -> Iterator[Sign]:
     """Those not heard for three intervals while somebody listened; a deaf ingester tells none."""
-    beat = session.get(Heartbeat, "ingest")
-    if beat is None or machine_now - beat.beat_at > DEAD_AFTER:
+    beats = ingesters(session)
+    if not beats or any(machine_now - beat.beat_at > DEAD_AFTER for beat in beats):
         return
-    listening_ms = int((beat.facts or {}).get(LISTENING_SINCE) or 0)
+    listening_ms = max(int((beat.facts or {}).get(LISTENING_SINCE) or 0) for beat in beats)
     state = SensorState
     rows = session.execute(
         _sensors("silent", now)

@@ -33,6 +33,7 @@ from models.settings_text import (
     megabytes_of,
     port_of,
     proxies_of,
+    shares_of,
     sqlite_url,
     web_address_of,
     yes_or_no_of,
@@ -60,6 +61,7 @@ NAMES = (
     "PORT",
     "PUBLIC_URL",
     "CLOCK",
+    "SHARES",
     "SMTP_URL",
     "MAIL_FROM",
     "WEBHOOK_PRIVATE",
@@ -93,6 +95,7 @@ class Settings:
     mail_from: str = MAIL_FROM
     reserve_bytes: int = RESERVE_BYTES  # of disk, for the day that it is full
     webhook_private: bool = False  # may a webhook's address be on a private network?
+    shares: int = 1  # into which devices are dealt, where several ingesters work
     trusted_proxies: int = 0  # of our own, whose word about who asks is taken
 
     @property
@@ -169,6 +172,7 @@ def _read(cls: type[Settings], reader: "_Reader", *, demo: bool, secret_needed: 
         mail_from=reader.get("MAIL_FROM", MAIL_FROM, mail_address_of),
         reserve_bytes=reader.get("DISK_RESERVE", str(RESERVE_BYTES >> 20), megabytes_of) << 20,
         webhook_private=reader.get("WEBHOOK_PRIVATE", "no", yes_or_no_of),
+        shares=reader.shares(),
         trusted_proxies=reader.get("TRUSTED_PROXIES", "0", proxies_of),
     )
 
@@ -235,6 +239,17 @@ class _Reader:
                 files[name] = self.optional(name, file_of)
         chain, key = files.get("MQTT_TLS_CERT"), files.get("MQTT_TLS_KEY")
         return CertificateFiles(chain, key) if chain and key else None
+
+    def shares(self) -> int:
+        """Return into how many shares devices are dealt; several need PostgreSQL and a broker."""
+        number = self.get("SHARES", "1", shares_of)
+        if number > 1:
+            database = self.optional("DATABASE_URL", database_of)
+            if database is None or database.startswith("sqlite"):
+                self.fault("SHARES", Wrong("settings.shares_on_sqlite"))
+            if not self.value("MQTT_URL") or self.value("MQTT_LISTEN"):
+                self.fault("SHARES", Wrong("settings.shares_without_broker"))
+        return number
 
     def refuse_misspelt(self) -> None:
         """Refuse `RIDGEWATCH_DATABASE_URI`: it would quietly mean another database."""

@@ -15,6 +15,7 @@ from models.reasons import Json, reason
 
 FASTEST = 1_000_000
 MOST_MEGABYTES = 100_000
+MOST_SHARES = 64
 _YES = {"1": True, "yes": True, "true": True, "on": True}
 _NO = {"0": False, "no": False, "false": False, "off": False}
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
@@ -170,6 +171,13 @@ def megabytes_of(text: str) -> int:
     """Read a number of MiB, nought included."""
     if not (text.isascii() and text.isdigit() and int(text) <= MOST_MEGABYTES):
         raise Wrong("settings.megabytes_unreadable", value=text, most=MOST_MEGABYTES)
+    return int(text)
+
+
+def shares_of(text: str) -> int:
+    """Read into how many shares devices are dealt: 1 to 64."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SHARES):
+        raise Wrong("settings.shares_unreadable", value=text, most=MOST_SHARES)
     return int(text)
 
 

@@ -36,6 +36,7 @@ from models import (  # noqa: F401  (imported for their tables and guards)
     rulebook,
     scaffold,
     sensor,
+    share,
     task,
     task_guards,
 )

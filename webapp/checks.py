@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from models.check_results import last
 from models.clock import machine_now
+from models.heartbeat import DEAD_AFTER, ingesters
 from models.job import Job, ask
 from models.reasons import Reason
 from models.words.render import moment
@@ -46,6 +47,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Ingesting:
+    """Who takes data in: its share of the devices (`0/4`; empty: all), and its last heartbeat."""
+
+    share: str
+    process: str
+    beat_at: datetime
+    is_dead: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Struck:
     """One nemesis of a torture: how often, and the slowest recovery."""
 
@@ -67,6 +78,7 @@ def index() -> str:
         findings=list(_findings(doctor)),
         facts=[sentence(Reason.from_json(one)) for one in (doctor or {}).get("facts", ())],
         asked=_asked(),
+        ingesters=list(_ingesting()),
         held=_held(torture),
         torture=torture,
         faults=[sentence(Reason.from_json(one)) for one in (torture or {}).get("faults", ())],
@@ -95,6 +107,19 @@ def examine() -> ResponseReturnValue:
 def _asked() -> bool:
     waiting = select(Job.id).where(Job.kind == "doctor", Job.state.in_(WAITING)).limit(1)
     return db.session.scalar(waiting) is not None
+
+
+def _ingesting() -> Iterator[Ingesting]:
+    now = machine_now()
+    for beat in ingesters(db.session()):
+        facts = beat.facts or {}
+        several = facts.get("shares", 1) > 1
+        yield Ingesting(
+            share=f"{facts['share']}/{facts['shares']}" if several else "",
+            process=" ".join(str(one) for one in (facts.get("host"), beat.pid) if one),
+            beat_at=beat.beat_at.replace(microsecond=0),
+            is_dead=now - beat.beat_at > DEAD_AFTER,
+        )
 
 
 def _health(result: Mapping[str, Any] | None) -> Verdict:

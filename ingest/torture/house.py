@@ -36,6 +36,7 @@ from models.store import Store
 from models.times import from_ms
 
 ROLES = ("ingest", "clock", "work", "web")
+SECOND = "second-ingest"
 STOPS_WITHIN_S = 15.0
 
 
@@ -110,6 +111,13 @@ class House:
         argv = (sys.executable, "-m", "ingest.torture.role", role)
         self._run(name or role, argv, {**self._clean(), **self._told_again(), **env})
 
+    def start_standing_by(self, name: str) -> None:
+        """Start an ingester beside the one that works, and wait until it has seen that one."""
+        log = self.folder / f"{name}.log"
+        said = len(self._log(name)) if log.exists() else 0
+        self.start("ingest", name=name)
+        wait_until(lambda: b"standing_by=1" in self._log(name)[said:], f"{name} stands by")
+
     def _run(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         self.starts += 1
         with (self.folder / f"{name}.log").open("ab") as output:
@@ -171,7 +179,7 @@ class House:
     def revive(self) -> dict[str, int]:
         """Start again what has ended; return the exit codes that it ended with."""
         ended = {name: run.returncode for name, run in self.runs.items() if run.poll() is not None}
-        ended.pop("second-ingest", None)
+        ended.pop(SECOND, None)
         for name in ended:
             self.start(name)
         return ended
@@ -185,7 +193,7 @@ class House:
 
     def stop_all(self) -> dict[str, int]:
         """Ask every process to stop; return the exit codes (-9: it would not)."""
-        self.runs.pop("second-ingest", None)  # it has come and gone
+        self.runs.pop(SECOND, None)  # it has come and gone
         for run in self.runs.values():
             if run.poll() is None:
                 run.send_signal(signal.SIGCONT)

@@ -15,7 +15,7 @@ from random import Random
 
 from ingest.local_broker import find_mosquitto
 from ingest.storage_faults import EXIT_STORAGE
-from ingest.torture.house import House
+from ingest.torture.house import SECOND, House
 from ingest.torture.proxy import Proxy
 from ingest.torture.waiting import Failed
 from models.reasons import Reason, reason
@@ -120,10 +120,12 @@ async def _step_clock(scene: Scene) -> None:
 
 
 async def _second_ingester(scene: Scene) -> None:
-    """Start a second ingester on the same data: it is refused or stands by, and harms nothing."""
-    scene.house.start("ingest", name="second-ingest")
-    await asyncio.sleep(scene.lasts_s)
-    scene.house.kill("second-ingest")
+    """Let a second ingester stand by, kill the first, so that it takes over; and back again."""
+    house = scene.house
+    for works, stands_by in (("ingest", SECOND), (SECOND, "ingest")):
+        await asyncio.to_thread(house.start_standing_by, stands_by)
+        await asyncio.sleep(scene.lasts_s / 2)
+        house.kill(works)
 
 
 def _on_network(what: Callable[[Scene], None]) -> Strike:
@@ -206,7 +208,9 @@ _ALL = (
         (0.5, 6.0),
         recovers_s=15.0,
     ),
-    Nemesis("two-ingesters", _second_ingester, (), (1.0, 4.0), recovers_s=10.0),
+    Nemesis(
+        "two-ingesters", _second_ingester, ("ingest",), (1.0, 4.0), recovers_s=10.0, usually_s=5.0
+    ),
     Nemesis("clock-step", _step_clock, ("clock",), (1.0, 3.0)),
     Nemesis("fsync-fails", _fail_fsync, (), (0.0, 0.5), lacks=_no_strace, sqlite_only=True),
     Nemesis("limit-files", _limit_files, (), (0.0, 0.5), lacks=_no_prlimit, sqlite_only=True),

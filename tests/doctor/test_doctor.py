@@ -32,6 +32,7 @@ from models.people import machine
 from models.settings import Settings
 from models.settings_mqtt import CertificateFiles, Listener
 from models.settings_text import Address, Remote
+from models.share import Dealing
 from models.store import Store
 from tests.harness.processes import free_port
 from tests.ingest.alarms import a_person
@@ -138,6 +139,15 @@ def test_a_dead_role_and_one_that_never_ran(settings: Settings, sqlite_store: St
         session.delete(session.get_one(Heartbeat, "work"))
 
     assert codes(settings, sqlite_store) == ["role_dead", "never_ran"]
+
+
+def test_a_share_that_has_no_ingester(settings: Settings, sqlite_store: Store) -> None:
+    with sqlite_store.writing() as session:
+        session.add(Dealing(id=1, shares=2))
+        session.get_one(Heartbeat, "ingest").beat_at = machine_now() - 2 * DEAD_AFTER
+        beat(session, "ingest/1")
+
+    assert codes(settings, sqlite_store) == ["share_dead"]
 
 
 @pytest.mark.parametrize("key", ["", "short", "a" * 64])

@@ -89,7 +89,7 @@ def test_a_full_disk_tells_people_directly_and_the_desk_once(sqlite_store: Store
         with sqlite_store.writing() as session:
             session.add(Webhook(name="bureau", url=hook.url, secret="s" * 32))
         alarm = alarm_of(sqlite_store, mails.port)
-        disk = FullDisk(sqlite_store, alarm, Reserve(sqlite_store.data_dir, MB))
+        disk = FullDisk(alarm, Reserve(sqlite_store.data_dir, MB))
 
         disk.wait(lambda: False)  # there is room: it comes back at once
         wait_until(lambda: mails.mails and hook.posts, "both are told")

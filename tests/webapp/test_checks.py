@@ -1,5 +1,6 @@
 """The page of checks: both verdicts in one glance, in both languages, and a look over on demand."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ingest.torture.plan import Fault
 from ingest.torture.torture import result_of
 from models.check_results import keep
 from models.clock import machine_now
+from models.heartbeat import Heartbeat, beat
 from models.job import Job
 from models.reasons import reason
 from models.times import iso
@@ -78,6 +80,22 @@ def test_faults_are_red_with_their_cure(language: str, cast: Cast) -> None:
     words = {"zh": "3 条读数已确认却未存储", "en": "3 readings were acknowledged and are not"}
     assert words[language] in shown
     assert 'class="overdue"' in shown
+
+
+def test_each_ingester_is_shown_with_its_share_and_heartbeat(cast: Cast) -> None:
+    assert "No ingester has run yet" in page(cast)
+    with cast.store.writing() as session:
+        for number, role in enumerate(("ingest", "ingest/1")):
+            beat(
+                session, role, pid=7 + number, facts={"host": "hill", "share": number, "shares": 2}
+            )
+        session.get_one(Heartbeat, "ingest/1").beat_at -= timedelta(minutes=1)
+
+    shown = page(cast)
+
+    assert "0/2" in shown and "hill 8" in shown
+    assert shown.count("No heartbeat") == 1
+    assert page(cast, "zh").count("无心跳") == 1
 
 
 def test_warnings_alone_are_yellow(cast: Cast) -> None:

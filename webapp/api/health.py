@@ -5,7 +5,7 @@ import json
 from flask import Blueprint, Response
 
 from models.clock import machine_now
-from models.heartbeat import dead_roles
+from models.heartbeat import dead_roles, ingesters
 from models.migrate import current, head
 from webapp.api.measures import exposition
 from webapp.db import db, site_now, store
@@ -33,8 +33,10 @@ def readyz() -> Response:
     room."""
     checks = {"schema": current(store()) == head()}
     if checks["schema"]:
-        dead = dead_roles(db.session(), ROLES, machine_now())
-        checks |= {role: role not in dead for role in ROLES}
+        shares = [row.role for row in ingesters(db.session())]
+        roles = dict.fromkeys((*ROLES, *shares))
+        dead = dead_roles(db.session(), roles, machine_now())
+        checks |= {role: role not in dead for role in roles}
     checks["disk"] = full_disk() is None
     ready = all(checks.values())
     body = json.dumps({"ready": ready, "checks": checks})

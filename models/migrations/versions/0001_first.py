@@ -48,6 +48,13 @@ def upgrade() -> None:
     sa.Column('last', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('prefix', 'year', name=op.f('pk_code_counter'))
     )
+    op.create_table('dealing',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('shares', sa.Integer(), nullable=False),
+    sa.Column('next', sa.Integer(), nullable=True),
+    sa.Column('drained', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_dealing'))
+    )
     op.create_table('device',
     sa.Column('code', sa.String(), nullable=False),
     sa.Column('name', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
@@ -144,6 +151,11 @@ def upgrade() -> None:
     sa.Column('pid', sa.Integer(), nullable=True),
     sa.Column('facts', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=True),
     sa.PrimaryKeyConstraint('role', name=op.f('pk_heartbeat'))
+    )
+    op.create_table('ingester',
+    sa.Column('holder', sa.String(), nullable=False),
+    sa.Column('beats', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('holder', name=op.f('pk_ingester'))
     )
     op.create_table('lease',
     sa.Column('name', sa.String(), nullable=False),
@@ -261,6 +273,13 @@ def upgrade() -> None:
     sa.Column('rules', sa.LargeBinary(), nullable=True),
     sa.Column('stored_ms', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('sensor', name=op.f('pk_sensor_state'))
+    )
+    op.create_table('share',
+    sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('holder', sa.String(), nullable=True),
+    sa.Column('token', sa.Integer(), nullable=False),
+    sa.Column('beats', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_share'))
     )
     op.create_table('site_clock',
     sa.Column('id', sa.Integer(), nullable=False),

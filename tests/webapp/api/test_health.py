@@ -46,6 +46,17 @@ def test_a_role_that_has_died_makes_it_unready(program: Program) -> None:
     assert answer.json["checks"]["ingest"] is False
 
 
+def test_a_share_without_an_ingester_makes_it_unready(program: Program) -> None:
+    with program.yard.store.writing() as session:
+        beat(session, "ingest")
+        beat(session, "ingest/1")
+        session.get_one(Heartbeat, "ingest/1").beat_at -= 2 * DEAD_AFTER
+
+    checks = program.client.get("/readyz").json["checks"]
+
+    assert (checks["ingest"], checks["ingest/1"]) == (True, False)
+
+
 def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
     with program_everywhere.yard.working() as house:
         house.alert(house.sensor("C-07"))
