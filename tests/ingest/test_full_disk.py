@@ -91,7 +91,7 @@ def test_a_full_disk_tells_people_directly_and_the_desk_once(sqlite_store: Store
         alarm = alarm_of(sqlite_store, mails.port)
         disk = FullDisk(alarm, Reserve(sqlite_store.data_dir, MB))
 
-        disk.wait(lambda: False)  # there is room: it comes back at once
+        disk.wait(lambda: False, lambda: None)  # there is room: it comes back at once
         wait_until(lambda: mails.mails and hook.posts, "both are told")
         disk.passed()
 

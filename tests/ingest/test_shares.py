@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import sleep
+from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from sqlalchemy.orm import Session
 
 from ingest import watching
 from ingest.commons import Commons, RegistryMoved
+from ingest.disk_alarm import DiskAlarm
+from ingest.full_disk import FullDisk
 from ingest.holder import is_gone, new_holder
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
 from ingest.pipeline import Pipeline
+from ingest.reserve import Reserve
 from ingest.shares import Share
 from ingest.stillness import Seen
 from ingest.worker import PAUSES_S, Worker
@@ -37,6 +41,7 @@ from models.times import to_ms
 from sensors_sim.connection import Connection
 from tests.harness.mosquitto import Mosquitto
 from tests.harness.processes import Process, Processes, wait_until
+from tests.ingest.feeding import fill
 from tests.ingest.house import (
     CRACK_RULE,
     NOW,
@@ -288,6 +293,29 @@ def test_a_clock_that_is_set_takes_a_share_from_nobody() -> None:
     assert not seen("share/0", 8)
     now_s = 6.0
     assert seen("share/0", 8) == timedelta(seconds=2)
+
+
+@pytest.mark.long
+def test_on_a_full_disk_each_share_beats_as_itself(store: Store, small_disk: Path) -> None:
+    one, other = (Ingester(store, number).worker for number in (0, 1))
+    disk = FullDisk(DiskAlarm(store), Reserve(small_disk, 4_000_000))
+    fill(small_disk / "filler")
+    until_s = monotonic() + 4
+
+    def late() -> bool:
+        return monotonic() > until_s
+
+    waiting = [Thread(target=disk.wait, args=(late, one.beat)) for one in (one, other)]
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        thread.join()
+    (small_disk / "filler").unlink()
+    with store.reading() as session:
+        beats = {row.role: row.beat_at for row in session.scalars(select(Heartbeat))}
+        held = {row.number: row.beats for row in session.scalars(select(rows.Share))}
+    assert beats.keys() == {"ingest", "ingest/1"}
+    assert min(held.values()) >= 3  # taken, and counted up twice
 
 
 def refuse_with(store: Store, state: str, times: int) -> None:
