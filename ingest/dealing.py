@@ -90,6 +90,7 @@ class Dealer:
                 return False
             refuse_others(row, self._shares, self._following)
             left = [n for n in range(self._shares) if n not in (row.drained or ())]
+            rows.look(session, self._still)
             living = rows.join(session, self._holder, is_gone, self._still)
             part = -(-len(left) // living)
             if len(self._held) < part:

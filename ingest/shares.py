@@ -16,7 +16,8 @@ from models.share import STILL_FOR, role_of, share_of
 
 One = tuple[Message, Decoded]
 OF_THE_SOURCE = "$ridgewatch/"
-LOADING = timedelta(minutes=2)  # the memory of a nation's sensors is read within a transaction
+# The memory of a nation's sensors is read within a transaction, and a huge batch judged.
+TAKES_LONG = timedelta(minutes=2)
 
 
 @dataclass
@@ -38,13 +39,13 @@ class Share:
         """The name under which its owner beats."""
         return role_of(self.number)
 
-    def fence(self, session: Session, *, loading: bool = False) -> int:
+    def fence(self, session: Session, *, takes_long: bool = False) -> int:
         """Ask first in every transaction; return the registry's version.
 
         Raises ShareLost where another has taken the share.
         """
         asked_s = monotonic()
-        idle = LOADING if loading else STILL_FOR
+        idle = TAKES_LONG if takes_long else STILL_FOR
         version = rows.fence(session, self.number, self.token, idle)
         self._renewed_s = asked_s
         return version

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 TOPIC = "ridgewatch/#"
 MOST_TOPICS_KNOWN = 16_384
 TOLD = -1  # the receipt of the message that tells of a lost session
+ASKS_EVERY_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S, SETTLED_AFTER_S = 0.5, 30.0, 10.0
 
 
@@ -87,7 +88,7 @@ class Subscriber:
         self._topics = _Topics()
         self._stopping = Event()
         self._wake = Wake()
-        self._looped_at = self._stirred_s = monotonic()
+        self._looped_at = self._stirred_s = self._answered_s = self._asked_s = monotonic()
         self._client = self._new_client(broker, ca)
         self._thread = Thread(target=self._run, name="subscriber", daemon=True)
 
@@ -109,8 +110,11 @@ class Subscriber:
 
     @property
     def quiet_s(self) -> float:
-        """For how long nothing has come or been acknowledged on a connection that stands."""
-        return monotonic() - self._stirred_s if self.connected else 0.0
+        """How long after the last message, or its acknowledgement, a broker answered that is left.
+
+        A broker that hangs answers nothing, and so says nothing of what it still holds.
+        """
+        return self._answered_s - self._stirred_s if self.connected else 0.0
 
     @property
     def last_loop_age_s(self) -> float:
@@ -171,6 +175,8 @@ class Subscriber:
         """Read, write and look after the connection until it ends."""
         while not self._stopping.is_set() and (stream := self._stream()) is not None:
             self._looped_at = monotonic()
+            if self._drains and self._subscribed and monotonic() - self._asked_s > ASKS_EVERY_S:
+                self._leave()
             if self._client.want_write():
                 self._client.loop_write()
             readable, _ = self._wake.wait(stream, read=self._may_read(), write=stream.unsent > 0)
@@ -283,7 +289,8 @@ class Subscriber:
             lost = Message(topic, b"", self._now_ms(), client=self._client_id, source="subscriber")
             self._put(lost, TOLD)
         if self._drains:
-            client.unsubscribe([*self._unwanted, *self._subscription.unwanted])
+            self._stirred_s = monotonic()
+            self._leave()
             return
         client.subscribe([(t, to_broker.SUBSCRIBE_OPTIONS) for t in self._subscription.topics])
         if unwanted := self._subscription.unwanted:
@@ -306,9 +313,14 @@ class Subscriber:
             return
         # That there was no such subscription is as good as that there is none now.
         self._subscribed = not any(reason.is_failure for reason in reasons)
-        self._stirred_s = monotonic()
+        self._answered_s = monotonic()
         if self._subscribed:
             self._subscription.remember()
+
+    def _leave(self) -> None:
+        """Ask for nothing more; asked again, it shows that the broker still turns."""
+        self._asked_s = monotonic()
+        self._client.unsubscribe([*self._unwanted, *self._subscription.unwanted])
 
     def _on_disconnect(
         self, client: mqtt.Client, _: object, flags: Any, reason: ReasonCode, properties: Any

@@ -37,6 +37,7 @@ from models.times import to_ms
 
 log = logging.getLogger(__name__)
 
+MUCH = 50_000  # measurements of one batch, as gateways send them after a day without a network
 MOST_MESSAGES = 4000  # a batch; perf.md §9: 2,000 to 5,000 keeps commits short and cheap
 # Before a transaction that was in another's way is done again: each loser means that somebody
 # else won. One that loses all the time for three seconds finds no end by itself.
@@ -209,25 +210,26 @@ class Worker:
 
     def _write(self, decoded: Sequence[Pair]) -> None:
         with self.store.writing() as session:
-            now = self._begin(session)
+            much = sum(len(outcome.measurements) for _, outcome in decoded) > MUCH
+            now = self._begin(session, takes_long=much)
             for stretch in _up_to_watermarks(decoded):
                 self.pipeline.take(session, stretch, now)
                 now = self._follow_watermark(session, now)
             self.pipeline.flush(session, now)
 
-    def _begin(self, session: Session) -> datetime:
+    def _begin(self, session: Session, *, takes_long: bool = False) -> datetime:
         """Begin a transaction; return the site's instant."""
-        version = self._fence(session)
+        version = self._fence(session, takes_long=takes_long)
         self._read_clock(session)
         now = self.time.now()
         if self.ticked_until is None:
             self.ticked_until = _minute(now)
         self._ticked_before = self.ticked_until
-        self.pipeline.begin(session, version, lambda: self._fence(session, loading=True))
+        self.pipeline.begin(session, version, lambda: self._fence(session, takes_long=True))
         return now
 
-    def _fence(self, session: Session, *, loading: bool = False) -> int | None:
-        return None if self.share is None else self.share.fence(session, loading=loading)
+    def _fence(self, session: Session, *, takes_long: bool = False) -> int | None:
+        return None if self.share is None else self.share.fence(session, takes_long=takes_long)
 
     def _forget(self) -> None:
         """Nothing of the failed transaction has happened, its minutes neither."""

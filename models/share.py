@@ -128,6 +128,12 @@ def leave(session: Session, holder: str) -> None:
     session.execute(delete(Ingester).where(Ingester.holder == holder))
 
 
+def look(session: Session, still: Stillness) -> None:
+    """See how far each share has counted, so that one that stops is known at once for how long."""
+    for number, beats in session.execute(select(Share.number, Share.beats)):
+        still(_name(number), beats)
+
+
 def take_share(
     session: Session, number: int, holder: str, gone: Question, still: Stillness
 ) -> int | None:
@@ -154,7 +160,7 @@ def _free(session: Session, number: int, gone: Question, still: Stillness) -> Sh
         session.execute(insert(Share).on_conflict_do_nothing(), new)
     mine = select(Share).where(Share.number == number).execution_options(populate_existing=True)
     row = session.scalars(mine.with_for_update(skip_locked=True)).first()
-    name = f"share/{number}"
+    name = _name(number)
     if row is None:
         if _stands(still, name, beats or 0):
             _end_stuck(session, number)
@@ -162,6 +168,10 @@ def _free(session: Session, number: int, gone: Question, still: Stillness) -> Sh
     if row.holder is None or gone(row.holder) or _stands(still, name, row.beats):
         return row
     return None
+
+
+def _name(number: int) -> str:
+    return f"share/{number}"
 
 
 def _stands(still: Stillness, name: str, beats: int) -> bool:

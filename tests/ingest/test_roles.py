@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 from sqlalchemy import select
@@ -58,9 +59,8 @@ def test_the_ingester_says_where_it_listens(house: House) -> None:
 
 
 def test_an_address_that_is_taken_is_refused_with_a_sentence(house: House) -> None:
-    house.start("ingest").wait_for_port(house.mqtt_port)
-
-    done = house.run("ingest")
+    with socket.create_server(("127.0.0.1", house.mqtt_port)):
+        done = house.run("ingest")
 
     assert done.returncode == 2
     assert f"Can't listen on 127.0.0.1:{house.mqtt_port}" in done.stderr
@@ -159,9 +159,8 @@ def test_the_children_die_with_a_killed_parent(up: tuple[House, Process]) -> Non
 
 
 def test_up_ends_with_the_fault_of_a_child_that_can_not_start(house: House) -> None:
-    house.start("ingest").wait_for_port(house.mqtt_port)
-
-    done = house.run("up", within_s=60)
+    with socket.create_server(("127.0.0.1", house.mqtt_port)):
+        done = house.run("up", within_s=60)
 
     assert done.returncode == 2
     assert "Can't listen" in done.stderr
