@@ -14,6 +14,7 @@ from ingest.shares import Share
 from ingest.stillness import Seen
 from ingest.storage_faults import EXIT_STORAGE
 from models import share as rows
+from models.clock import site_clock
 from models.errors import Refusal
 from models.reasons import reason
 from models.store import Store
@@ -49,6 +50,13 @@ def refuse_others(row: rows.Dealing, shares: int, following: int | None = None) 
         raise Refusal(
             reason("shares.disagree", here=following or shares, there=row.next or row.shares)
         )
+
+
+def refuse_made_up_time(session: Session) -> None:
+    """Raise Refusal where a simulator leads the clock, or it was set: only one can follow that."""
+    clock = site_clock(session)
+    if clock is not None and clock.mode != "real":
+        raise Refusal(reason("shares.only_real_time"))
 
 
 class Dealer:
@@ -89,6 +97,7 @@ class Dealer:
             if self._following == row.shares:
                 return False
             refuse_others(row, self._shares, self._following)
+            refuse_made_up_time(session)
             left = [n for n in range(self._shares) if n not in (row.drained or ())]
             rows.look(session, self._still)
             living = rows.join(session, self._holder, is_gone, self._still)

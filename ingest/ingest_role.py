@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from ingest import claims, own_profiles
 from ingest.commons import Commons
-from ingest.dealing import Dealer, wait_for_the_only
+from ingest.dealing import Dealer, refuse_made_up_time, wait_for_the_only
 from ingest.disk_alarm import DiskAlarm
 from ingest.full_disk import FullDisk
 from ingest.inbox import Inbox
@@ -38,7 +38,7 @@ from ingest.telling import TELL_EVERY_S, Telling
 from ingest.watching import Watch, tell, untold
 from ingest.work_role import Work
 from ingest.worker import SiteTime, Worker
-from models.clock import site_clock, site_now
+from models.clock import site_now
 from models.errors import Refusal
 from models.heartbeat import beat
 from models.reasons import reason
@@ -68,6 +68,7 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
         return
     _deal_into(role, settings.shares)
     if settings.shares > 1:
+        role.disk.prepare(stop.is_set, lambda: None)  # no share yet that could beat
         role.help()
         Dealer(store, settings.shares, role.work_on).run(stop)
     elif (share := wait_for_the_only(store, stop)) is not None:
@@ -80,9 +81,9 @@ def run(settings: Settings, store: Store, stop: Event) -> None:
 def _deal_into(role: _Role, shares: int) -> None:
     """See to it that devices are dealt into as many shares as we are set to."""
     with role.store.reading() as session:
-        agreed, clock = shares_agreed(session), site_clock(session)
-    if max(agreed, shares) > 1 and clock is not None and clock.mode != "real":
-        raise Refusal(reason("shares.only_real_time"))
+        agreed = shares_agreed(session)
+        if max(agreed, shares) > 1:
+            refuse_made_up_time(session)
     if agreed > 1 and role.settings.mqtt is None:
         raise Refusal(reason("shares.broker_holds_some", there=agreed))
     make = partial(_make_sessions, role.settings, role.store, shares, role.stop)

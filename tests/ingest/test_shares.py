@@ -20,6 +20,7 @@ from ingest.full_disk import FullDisk
 from ingest.holder import is_gone, new_holder
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
+from ingest.pacing import lead
 from ingest.pipeline import Pipeline
 from ingest.reserve import Reserve
 from ingest.shares import Share
@@ -605,6 +606,15 @@ def test_a_number_that_others_still_work_by_is_refused(running: Running) -> None
     assert "RIDGEWATCH_SHARES" in other.stderr
     running.publish(5)
     wait_until(lambda: running.stored() == 10, "the first is not disturbed")
+
+
+def test_several_are_refused_where_a_simulator_leads_the_clock(running: Running) -> None:
+    with running.store.writing() as session:
+        lead(session, NOW, None, 1.0)
+    one = running.start("one")
+    assert one.wait() == 2
+    assert "real time" in one.stderr
+    assert running.owners() == {}
 
 
 def test_a_change_of_number_that_was_cut_off_is_gone_on_with(running: Running) -> None:
