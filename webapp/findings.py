@@ -27,6 +27,7 @@ from webapp.filters import sentence, t
 from webapp.forms import again
 from webapp.papers import Field, Paper, show_paper, text_of
 from webapp.policies import allow
+from webapp.works_choices import sites_again, sites_for
 
 pages = Blueprint("findings", __name__, url_prefix="/findings")
 LISTED = 200
@@ -53,8 +54,16 @@ def _unsafe(findings: Any) -> int:
 @pages.get("/new")
 @allow(*SURVEYORS)
 def new() -> str:
-    """Show the survey form of a case or a site."""
+    """Show the survey form of a case or a site, or first the choice of a site."""
     incident, site = _place()
+    if site is None:
+        return render_template(
+            "tasks/site.html",
+            title=t("findings.new"),
+            sites=sites_again("finding"),
+            endpoint="findings.new",
+            back=(url_for("findings.index"), t("nav.findings")),
+        )
     buildings = db.session.scalars(
         select(Building)
         .where(Building.site_id == site.id, Building.retired.is_(False))
@@ -93,13 +102,16 @@ def schemes() -> list[tuple[str, str, list[tuple[str, str]], bool]]:
     ]
 
 
-def _place() -> tuple[Incident | None, Site]:
-    """Return the case and the site of a survey. Raises Missing."""
+def _place() -> tuple[Incident | None, Site | None]:
+    """Return the case and the site of a survey: the named, or the only one. Raises Missing."""
     key = request.values.get("incident", "")
     if key:
         incident = find(Incident, key, joinedload(Incident.site))
         return incident, incident.site
-    return None, find(Site, request.values.get("site", ""))
+    if request.values.get("site"):
+        return None, find(Site, request.values["site"])
+    sites = sites_for("finding")
+    return None, sites[0] if len(sites) == 1 else None
 
 
 @pages.post("/new")
@@ -112,6 +124,8 @@ def add() -> ResponseReturnValue:
     faults.stop()
     begin_write()
     incident, site = _place()
+    if site is None:
+        raise Missing("site")
     finding = _known(request.form.get("id", ""))
     if finding is None:
         element = _element(site, request.form.get("element", ""))

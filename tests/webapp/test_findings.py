@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from models.finding import Finding
+from models.registry import Site
 from models.task import plan_task
 from tests.webapp.response_world import World, counted, make_world
 
@@ -53,6 +54,53 @@ def test_a_damage_is_coded_and_graded_by_scheme(world):
     assert (finding.element_id, finding.building_id) == (world.element_id, world.building_id)
     page = engineer.get(f"/findings/{finding.code}?lang=en").text
     assert "decorated" in page and "CC3" in page and "north slope" in page
+
+
+def second_site(world: World) -> None:
+    with world.writing() as session:
+        first = session.get_one(Site, world.site_id)
+        session.add(
+            Site(code="second", name={"zh": "乙寺", "en": "Second"}, timezone=first.timezone)
+        )
+
+
+def test_a_survey_of_no_named_site_is_of_the_only_one(world):
+    engineer = world.browser("engineer")
+
+    assert engineer.get("/findings/new").status_code == 200
+    engineer.post("/findings/new", survey())
+
+    (finding,) = all_findings(world)
+    assert finding.site_id == world.site_id
+
+
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [
+        ("/findings/new", "engineer"),
+        ("/tasks/new", "manager"),
+        ("/projects/new", "manager"),
+        ("/scaffolds/new", "manager"),
+    ],
+)
+def test_without_a_site_a_form_first_asks_for_it(world, path, role):
+    second_site(world)
+    browser = world.browser(role)
+
+    page = browser.get(path).text
+
+    assert "先选择遗产点" in page
+    assert f'href="{path}?site=second"' in page
+    assert browser.get(f"{path}?site=second").status_code == 200
+
+
+def test_a_survey_that_names_no_site_of_several_is_not_guessed(world):
+    second_site(world)
+
+    answer = world.browser("engineer").post("/findings/new", survey())
+
+    assert answer.status_code == 404
+    assert all_findings(world) == []
 
 
 def test_both_languages_offer_the_coded_words(world):
