@@ -39,7 +39,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("role", ["ingest", "clock", "work"])
+@pytest.mark.parametrize("role", ROLES)
 def test_a_role_beats_and_stops_in_order(role: str, any_house: House) -> None:
     process = any_house.start(role)
     process.wait_until(lambda: any_house.beats(role), "beats")

@@ -23,6 +23,7 @@ def command(workers: int, threads: int) -> None:
     """
     import os
     import signal
+    from threading import Event
 
     from gunicorn.app.base import BaseApplication
 
@@ -59,7 +60,10 @@ def command(workers: int, threads: int) -> None:
 
         def load(self) -> object:
             from webapp.app import create_app
+            from webapp.pulse import start_pulse
 
-            return create_app(settings)
+            app = create_app(settings)
+            start_pulse(app.extensions["store"], Event())
+            return app
 
     Pages().run()
