@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from sqlalchemy import select
@@ -153,16 +154,17 @@ def _facts(
     return SensorFacts(
         key=row.key,
         id=row.id,
-        code=row.code,
-        site_id=row.site_id,
+        # Each row brings its own copy of what thousands have alike.
+        code=intern(row.code),
+        site_id=site.id,
         site_code=site.code,
         timezone=site.timezone,
-        quantity=row.quantity,
-        unit=row.unit,
+        quantity=intern(row.quantity),
+        unit=intern(row.unit),
         interval_ms=row.interval_s * 1000,
         subject=Subject(
             f"sensor:{site.code}/{row.code}",
-            site_id=row.site_id,
+            site_id=site.id,
             sensor_id=row.id,
             element_id=row.element_id,
             site_code=site.code,
@@ -190,7 +192,7 @@ def _bind(channels: dict[tuple[str, str], list[Bound]], key: int, epoch: Any) ->
     if epoch.device is None or epoch.kind == "retired":
         return
     until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
-    bounds = channels.setdefault((epoch.device, epoch.channel or ""), [])
+    bounds = channels.setdefault((intern(epoch.device), intern(epoch.channel or "")), [])
     if bounds and bounds[-1].sensor == key and bounds[-1].until_ms == to_ms(epoch.since):
         bounds[-1] = Bound(bounds[-1].since_ms, until, key)
     else:
