@@ -26,7 +26,13 @@ from ingest.reserve import Reserve
 from ingest.resharing import change_over, note_drained
 from ingest.resuming import resume_clock
 from ingest.shares import Share, client_id_of
-from ingest.sources import INBOX_LIMIT, make_sessions, sources_of, wait_until_subscribed
+from ingest.sources import (
+    INBOX_LIMIT,
+    certificate_of,
+    make_sessions,
+    sources_of,
+    wait_until_subscribed,
+)
 from ingest.storage_faults import give_up, is_storage_lost
 from ingest.subscriber import Subscriber
 from ingest.telling import TELL_EVERY_S, Telling
@@ -48,7 +54,8 @@ DRAINED_AFTER_S = 3.0
 
 
 def run(settings: Settings, store: Store, stop: Event) -> None:
-    """Take messages in until told to stop. Raises Refusal where the address is taken."""
+    """Take messages in until told to stop. Raises Refusal for what can't be listened on."""
+    certificate_of(settings)  # told at once, and not when another has stopped
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # with a database elsewhere nobody has
     reserve = Reserve(settings.data_dir, settings.reserve_bytes)
     role = _Role(settings, store, stop, FullDisk(DiskAlarm.of(settings, store), reserve))

@@ -79,7 +79,7 @@ def _receiver(
 
 
 def _doors(settings: Settings) -> list[Door]:
-    certificate = _certificate(settings)
+    certificate = certificate_of(settings)
     doors = []
     for one in settings.mqtt_listeners:
         per_s, anonymous = settings.rate_at(one), settings.takes_anonymous(one)
@@ -97,7 +97,8 @@ def _doors(settings: Settings) -> list[Door]:
     return doors
 
 
-def _certificate(settings: Settings) -> Certificate | None:
+def certificate_of(settings: Settings) -> Certificate | None:
+    """Return the certificate of the receiver, if it has one. Raises Refusal for a bad one."""
     files = settings.mqtt_certificate
     if files is None:
         return None
