@@ -29,6 +29,7 @@ from ingest.own_profiles import OwnProfiles
 from ingest.repeats import Repeats
 from ingest.rulebook import Rulebook
 from ingest.saving import may_lag
+from ingest.spoke import Spoke
 from ingest.storing import LATE_MS, Row
 from ingest.watermarks import Watermarks
 from ingest.weak import Weak
@@ -84,7 +85,7 @@ class Pipeline:
         self.rain = rain.RainMemory()
         self.judges: Judges | None = None
         self.watermarks = Watermarks()
-        self.clients: dict[str, set[str]] = {}  # which devices spoke through a connection
+        self.spoke = Spoke()
 
     def decode(self, messages: Sequence[Message]) -> list[tuple[Message, Decoded]]:
         """Read messages; done before the write lock is taken, since it needs no database."""
@@ -324,10 +325,8 @@ class Pipeline:
         return True
 
     def _hear(self, message: Message, device: str) -> None:
-        devices = self.clients.get(message.client)
-        if devices is None:
-            devices = self.clients[message.client] = set()
-        devices.add(device)
+        if message.source == "receiver":  # a broker tells nobody's end
+            self.spoke.note(message.client, device)
         self.heard.note_device(device, message)
 
     def _measure(
@@ -387,7 +386,7 @@ class Pipeline:
         """Return the devices that fell silent with a connection that died."""
         if not message.topic.startswith(GONE_TOPIC):
             return set()
-        devices = self.clients.pop(message.topic.removeprefix(GONE_TOPIC), set())
+        devices = self.spoke.take(message.topic.removeprefix(GONE_TOPIC))
         # Whoever took over a client id has no say over the devices that spoke through it before.
         return devices if message.device is None else devices & {message.device}
 
