@@ -49,9 +49,14 @@ class Commons:
         self._looked_at: list[int] = []
 
     @property
+    def number(self) -> int:
+        """The number of the share."""
+        return self._share.number
+
+    @property
     def leads(self) -> bool:
         """Whether this share asks, each minute, what is nobody's in particular."""
-        return self._share.number == 0
+        return self.number == 0
 
     def load(
         self, session: Session, bindings: Bindings, rulebook: Rulebook, weather: rain.RainMemory

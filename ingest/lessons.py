@@ -14,9 +14,13 @@ from models.reasons import Json
 
 
 class Lessons:
-    """What was taught since the last commit; written in the transaction of what taught it."""
+    """What was taught since the last commit; written in the transaction of what taught it.
 
-    def __init__(self) -> None:
+    By share: one that is behind must not learn from another what its own messages precede.
+    """
+
+    def __init__(self, share: int = 0) -> None:
+        self._share = share
         self.pending: dict[str, Json] = {}
         self._recalled = False
 
@@ -24,7 +28,8 @@ class Lessons:
         """Read what was taught before, once."""
         if not self._recalled:
             self._recalled = True
-            rows = session.execute(select(FormatFact.key, FormatFact.fact))
+            mine = FormatFact.share == self._share
+            rows = session.execute(select(FormatFact.key, FormatFact.fact).where(mine))
             memory.learn({key: fact["is"] for key, fact in rows})
 
     def note(self, learned: Mapping[str, Json]) -> None:
@@ -34,12 +39,13 @@ class Lessons:
     def save(self, session: Session) -> None:
         """Write it; the caller commits."""
         kept = [
-            {"key": key, "fact": {"is": fact}}
+            {"share": self._share, "key": key, "fact": {"is": fact}}
             for key, fact in sorted(self.pending.items())
             if fact is not None
         ]
-        upsert(session, FormatFact, kept, ["key"])
+        upsert(session, FormatFact, kept, ["share", "key"])
         gone = [key for key, fact in self.pending.items() if fact is None]
         if gone:
-            session.execute(delete(FormatFact).where(FormatFact.key.in_(gone)))
+            mine = delete(FormatFact).where(FormatFact.share == self._share)
+            session.execute(mine.where(FormatFact.key.in_(gone)))
         self.pending = {}

@@ -75,7 +75,7 @@ class Pipeline:
     def __init__(self, memory: Memory | None = None, commons: Commons | None = None) -> None:
         self.memory = memory or Memory()
         self.commons = commons  # what other ingesters write too; None where there is only this one
-        self.lessons = Lessons()
+        self.lessons = Lessons(0 if commons is None else commons.number)
         self.profiles = OwnProfiles()
         self.repeats = Repeats()
         self.exactly_once = ExactlyOnce()

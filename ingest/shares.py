@@ -15,7 +15,7 @@ from models import share as rows
 from models.share import STILL_FOR, role_of, share_of
 
 One = tuple[Message, Decoded]
-OF_THE_SOURCE = "$ridgewatch/"
+OF_THE_SOURCE = "$ridgewatch/"  # what the share's own session tells
 # The memory of a nation's sensors is read within a transaction, and a huge batch judged.
 TAKES_LONG = timedelta(minutes=2)
 
@@ -68,17 +68,17 @@ class Share:
 
     def _own(self, decoded: Sequence[One]) -> Iterator[One]:
         for message, outcome in decoded:
-            devices = _devices(outcome)
-            if message.topic.startswith(OF_THE_SOURCE):
-                yield message, outcome  # of the share's own session
-            elif len(devices) < 2:
-                if self.owns(next(iter(devices), message.topic)):
-                    yield message, outcome
-            elif any(map(self.owns, devices)):
-                yield message, self._own_part(outcome, next(iter(devices)))
+            devices = _devices(outcome) or [message.topic]
+            if message.topic.startswith(OF_THE_SOURCE) or all(map(self.owns, devices)):
+                yield message, outcome
+            elif outcome.learned or any(map(self.owns, devices)):
+                yield message, self._own_part(outcome, devices[0])
 
     def _own_part(self, outcome: Decoded, first: str) -> Decoded:
-        """Take what a gateway says of this share's devices; who has the first keeps its faults."""
+        """Take what a gateway says of this share's devices, and what it teaches.
+
+        Who has the first device keeps its faults.
+        """
         return replace(
             outcome,
             reason=outcome.reason if self.owns(first) else None,
@@ -94,7 +94,7 @@ def client_id_of(number: int, shares: int) -> str:
     return "ridgewatch-ingest" if shares == 1 else f"ridgewatch-ingest-{number}of{shares}"
 
 
-def _devices(outcome: Decoded) -> dict[str, None]:
+def _devices(outcome: Decoded) -> list[str]:
     """Return whom a message speaks of, in its order."""
     named = [*outcome.devices, *outcome.gone, *(one.device for one in outcome.measurements)]
-    return dict.fromkeys([*named, *(one.source for one in outcome.counts)])
+    return list(dict.fromkeys([*named, *(one.source for one in outcome.counts)]))

@@ -181,10 +181,14 @@ class Channel(Base):
 
 
 class FormatFact(Base):
-    """What a message taught that later ones need to be read: births, aliases, descriptions."""
+    """What a message taught that later ones need to be read: births, aliases, descriptions.
+
+    Each share keeps all of it, as far as it has read: a gateway's aliases count for all behind it.
+    """
 
     __tablename__ = "format_fact"
 
+    share: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     key: Mapped[str] = mapped_column(primary_key=True)
     fact: Mapped[dict[str, Any]]  # {"is": the fact}, which may be any JSON value
 

@@ -12,12 +12,13 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import BigInteger, delete, select, text
+from sqlalchemy import BigInteger, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
 from models.heartbeat import Heartbeat
+from models.reading import FormatFact
 
 STILL_FOR = timedelta(seconds=5)
 """So long a row stands still before others take its owner for hung."""
@@ -103,9 +104,22 @@ def finish_change(session: Session, row: Dealing) -> None:
     """Deal by the next number from now on: the old sessions hold nothing more."""
     assert row.next is not None
     row.shares, row.next, row.drained = row.next, None, None
+    _teach(session, row.shares)
     for beat in session.scalars(select(Heartbeat).where(Heartbeat.role.startswith("ingest/"))):
         if number_of(beat.role) >= row.shares:
             session.delete(beat)
+
+
+def _teach(session: Session, shares: int) -> None:
+    """Let each new share know what messages have taught: of that all the old ones know the same."""
+    session.execute(delete(FormatFact).where(FormatFact.share > 0))
+    for number in range(1, shares):
+        known = select(literal(number), FormatFact.key, FormatFact.fact)
+        session.execute(
+            insert(FormatFact).from_select(
+                ["share", "key", "fact"], known.where(FormatFact.share == 0)
+            )
+        )
 
 
 def join(session: Session, holder: str, gone: Question, still: Stillness) -> int:

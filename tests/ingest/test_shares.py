@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest import watching
 from ingest.commons import Commons, RegistryMoved
 from ingest.disk_alarm import DiskAlarm
+from ingest.formats.sparkplug_schema import Payload
 from ingest.full_disk import FullDisk
 from ingest.holder import is_gone, new_holder
 from ingest.inbox import Inbox
@@ -28,11 +29,27 @@ from models.alert import Alert
 from models.errors import BadInput
 from models.heartbeat import Heartbeat, beat
 from models.people import machine
-from models.reading import Quarantined, RainEpisode, RecentReading, SensorState
+from models.reading import (
+    FormatFact,
+    Quarantined,
+    RainEpisode,
+    RecentReading,
+    SensorState,
+    WaitingReading,
+)
 from models.registry_file.load import load
 from models.sensor import Sensor
 from models.settings import Settings
-from models.share import STILL_FOR, ShareLost, dealing, fence, role_of, share_of, take_share
+from models.share import (
+    STILL_FOR,
+    ShareLost,
+    dealing,
+    fence,
+    finish_change,
+    role_of,
+    share_of,
+    take_share,
+)
 from models.store import Store
 from models.times import to_ms
 from tests.harness.processes import wait_until
@@ -184,6 +201,86 @@ def test_a_sensor_whose_node_is_replaced_goes_on_in_the_other_share(two: Two) ->
     assert [one.subject for one in two.alerts("Q1")] == ["sensor:hill/C-01"]
 
 
+def sparkplug(kind: str, at: datetime, *names: str, of: str = "node-1") -> Message:
+    """Let a device behind the gateway `gw` name its metrics, by alias; data send 1, 2, ..."""
+    written = Payload(timestamp=to_ms(at), seq=int(at.minute))
+    for alias, name in enumerate(names, start=1):
+        metric = written.metrics.add(alias=alias, float_value=alias)
+        if kind == "DBIRTH":
+            metric.name, metric.datatype = name, 9
+    return Message(f"spBv1.0/hill/{kind}/gw/{of}", written.SerializeToString(), to_ms(at))
+
+
+def test_an_heir_reads_its_backlog_by_the_births_before_it_and_not_by_later_ones(
+    store: Store,
+) -> None:
+    """One share is behind when a device is born anew, its metrics in another order."""
+    two = Two(store, dealt())
+    device = "hill/gw/node-1"
+    behind = next(one for one in two.both if one.share.owns(device))
+    ahead = next(one for one in two.both if one is not behind)
+    other = next(f"node-{n}" for n in range(9) if ahead.share.owns(f"hill/gw/node-{n}"))
+    came = [
+        sparkplug("DBIRTH", NOW, "left", "right"),
+        sparkplug("DDATA", NOW + MINUTE, "left", "right"),
+        sparkplug("DBIRTH", NOW + 2 * MINUTE, "right", "left"),
+        sparkplug("DBIRTH", NOW + 3 * MINUTE, "up", of=other),
+        sparkplug("DDATA", NOW + 4 * MINUTE, "right", "left"),
+    ]
+    behind.hear(*came[:1])
+    ahead.hear(*came)
+    heir = Ingester(store, behind.share.number)
+    heir.hear(*came[1:])
+    with store.reading() as session:
+        rows = session.execute(
+            select(WaitingReading.at_ms, WaitingReading.channel, WaitingReading.value).where(
+                WaitingReading.device == device
+            )
+        )
+        found = {((at_ms - to_ms(NOW)) // 60_000, name): value for at_ms, name, value in rows}
+        refused = session.scalar(select(func.count()).select_from(Quarantined))
+    assert (found[1, "left"], found[1, "right"]) == (1, 2)
+    assert (found[4, "left"], found[4, "right"]) == (2, 1)
+    assert refused == 0
+
+
+def test_a_share_knows_after_a_restart_what_others_devices_have_taught_it(store: Store) -> None:
+    """A gateway's aliases count for all behind it, and a message that teaches is acknowledged."""
+    two = Two(store, dealt())
+    one = next(one for one in two.both if not one.share.owns("hill/gw"))
+    foreign = next(f"node-{n}" for n in range(9) if not one.share.owns(f"hill/gw/node-{n}"))
+    own = next(f"node-{n}" for n in range(9) if one.share.owns(f"hill/gw/node-{n}"))
+    one.hear(sparkplug("DBIRTH", NOW, "left", of=foreign))
+    assert one.source.acknowledged == 1
+    assert two.count(Quarantined) == two.count(WaitingReading) == 0
+    heir = Ingester(store, one.share.number)
+    heir.hear(sparkplug("DDATA", NOW + MINUTE, "left", of=own))
+    with store.reading() as session:
+        (told,) = session.scalars(select(WaitingReading))
+    assert (told.device, told.channel) == (f"hill/gw/{own}", "left")
+
+
+def test_what_was_taught_before_the_number_changes_is_known_to_each_share_after_it(
+    store: Store,
+) -> None:
+    with store.writing() as session:
+        load(session, dealt(), by=machine("system"), now=NOW - timedelta(days=30))
+    Ingester(store, 0, shares=1).hear(sparkplug("DBIRTH", NOW, "left"))
+    for number in (3, 1, 2):
+        with store.writing() as session:
+            row = dealing(session)
+            row.next = number
+            finish_change(session, row)
+    for number in (0, 1):
+        heir = Ingester(store, number)
+        heir.hear(sparkplug("DDATA", NOW + MINUTE, "left"))
+    with store.reading() as session:
+        told = session.scalars(select(WaitingReading.channel).where(WaitingReading.value == 1))
+        assert set(told) == {"left"}
+        assert session.scalar(select(func.count()).select_from(Quarantined)) == 0
+        assert set(session.scalars(select(FormatFact.share))) == {0, 1}
+
+
 def test_a_transaction_that_began_before_the_registry_moved_is_done_again(two: Two) -> None:
     one = next(one for one in two.both if one.share.owns("node-1"))
     pipeline = one.worker.pipeline
@@ -247,7 +344,7 @@ def test_who_is_stopped_within_a_statement_is_ended_by_the_heir(store: Store) ->
         sleeper.share.fence(session)
         raw = session.connection().connection.driver_connection
         assert raw is not None
-        raw.pgconn.exec_(b"COPY format_fact (key, fact) FROM STDIN")
+        raw.pgconn.exec_(b"COPY format_fact (share, key, fact) FROM STDIN")
         wait_until(take_over, "an heir", within_s=15)
         session.execute(text("SELECT 1"))
     assert tokens == [2]

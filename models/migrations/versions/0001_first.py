@@ -126,9 +126,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_first_answer_at'), 'first_answer', ['at'], unique=False)
     op.create_table('format_fact',
+    sa.Column('share', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('key', sa.String(), nullable=False),
     sa.Column('fact', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
-    sa.PrimaryKeyConstraint('key', name=op.f('pk_format_fact'))
+    sa.PrimaryKeyConstraint('share', 'key', name=op.f('pk_format_fact'))
     )
     op.create_table('gap',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
