@@ -230,6 +230,7 @@ def test_shares_change_their_number_with_a_backlog_and_go_on_in_order(running: R
     assert running.told() == [("BOTH", 1), ("WET", 1), ("WIDE", 1)]
 
 
+@pytest.mark.long
 def test_a_number_that_others_still_work_by_is_refused(running: Running) -> None:
     running.start("one", RIDGEWATCH_SHARES="2")
     wait_until(lambda: len(running.owners()) == 2, "one owns both")
@@ -249,6 +250,7 @@ def test_several_are_refused_where_a_simulator_leads_the_clock(running: Running)
     assert running.owners() == {}
 
 
+@pytest.mark.long
 def test_a_change_of_number_that_was_cut_off_is_gone_on_with(running: Running) -> None:
     before = running.start("before", RIDGEWATCH_SHARES="1").wait_for_text("role=ingest sources")
     running.publish(5)
