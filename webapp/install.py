@@ -20,7 +20,7 @@ from models.reading import Channel, WaitingReading
 from models.reasons import reason
 from models.registry import Building, Element, Site
 from models.rights import MAY_BEGIN, may_begin
-from models.said import Said, said_last
+from models.said import Said, said_last, said_now
 from models.scene import see, sensors_where
 from models.sensor import Device, Epoch, Sensor
 from models.times import to_ms
@@ -231,7 +231,7 @@ def _reads(row: Channel, sensor: Sensor) -> float | None:
 
 
 def _said(row: Channel) -> Said:
-    return said_last(db.session(), [row])[row.device, row.channel]
+    return said_now(db.session(), row, site_now())
 
 
 @pages.get("/<site>/<code>")

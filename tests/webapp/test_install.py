@@ -22,7 +22,7 @@ from models.registry import Drawing, Element, Pin
 from models.sensor import Sensor
 from models.times import to_ms
 from tests.harness.browser import PHONE, overflow_px, small_targets, violations
-from tests.readings import readings_of
+from tests.readings import put_readings, readings_of
 from tests.webapp import pictures
 from tests.webapp.cast import Cast
 from tests.webapp.world import NOW, World, make_world
@@ -129,6 +129,25 @@ def test_a_claimed_node_shows_what_it_says_now_and_is_zeroed_on_that(world):
     answer = browser.post("/install/channel", form(world, sensor=key, shows="0"))
     assert answer.status_code == 303
     assert installed(world).epochs[-1].offset == pytest.approx(-4.5)
+
+
+def test_a_zero_is_set_by_the_newest_reading_though_the_sensors_row_lags(world):
+    speaks(world, 1.5, -50)
+    assert world.cast.signed_in("keeper").post("/install/channel", form(world)).status_code == 303
+    load_what_waits(world)
+    speaks(world, 2.5, -5)
+    with world.writing() as session:
+        sensor = world.sensor(session, "C-03")
+        at_ms = to_ms(NOW + timedelta(minutes=-1))
+        put_readings(session, [{"sensor": sensor.key, "at_ms": at_ms, "value": 7.5, "quality": 1}])
+        key = str(sensor.id)
+
+    answer = world.cast.signed_in("keeper").post(
+        "/install/channel", form(world, sensor=key, shows="0")
+    )
+
+    assert answer.status_code == 303
+    assert installed(world).epochs[-1].offset == pytest.approx(-7.5)
 
 
 def test_a_label_leads_to_the_node_whatever_its_letters(world):
