@@ -80,7 +80,6 @@ class Worker:
     disk: FullDisk | None = None
     share: Share | None = None  # None: nobody else can write to this database
     steps: Steps = field(default_factory=Steps)
-    _ticked_before: datetime | None = None  # as the last commit left it
     _beaten_s: float = 0.0
     _checkpointed_s: float = 0.0
 
@@ -198,10 +197,12 @@ class Worker:
         nobody's fault, and no message's: it is judged again, from what is true now. Raises what
         it failed with last.
         """
+        before = self.ticked_until, self.listening_since_ms, self.time.row
         for tries, pause_s in enumerate((*PAUSES_S, None), start=1):
             try:
                 return transaction()
             except Exception as fault:
+                self.ticked_until, self.listening_since_ms, self.time.row = before
                 self._forget()
                 if pause_s is None or not _is_in_anothers_way(fault, tries):
                     raise
@@ -224,7 +225,6 @@ class Worker:
         now = self.time.now()
         if self.ticked_until is None:
             self.ticked_until = _minute(now)
-        self._ticked_before = self.ticked_until
         self.pipeline.begin(session, version, lambda: self._fence(session, takes_long=True))
         return now
 
@@ -232,11 +232,10 @@ class Worker:
         return None if self.share is None else self.share.fence(session, takes_long=takes_long)
 
     def _forget(self) -> None:
-        """Nothing of the failed transaction has happened, its minutes neither."""
-        self.ticked_until = self._ticked_before
+        """Nothing of the failed transaction has happened; read what is true now."""
         self.pipeline.forget()
         with self.store.reading() as session:
-            self.time.row = site_clock(session)  # that of the failed transaction can't be read
+            self._read_clock(session)
 
     def _follow_watermark(self, session: Session, now: datetime) -> datetime:
         """Move a led clock to where every source has told all, minute by minute."""
@@ -267,17 +266,16 @@ class Worker:
 
     def beat(self) -> None:
         """Say that we live, and learn what others have changed."""
-        try:
-            with self.store.writing() as session:
-                self._fence(session)
-                self._read_clock(session)
-                self.pipeline.recall(session)
-                self.pipeline.save_what_lags(session, self.time.now())
-                beat(session, self._role, done_until=self.ticked_until, pid=os.getpid())
-                note_fact(session, self._role, LISTENING_SINCE, self.listening_since_ms)
-        except Exception:
-            self.pipeline.forget()  # what was taken to be saved has not been
-            raise
+        self._persist(self._beat)
+
+    def _beat(self) -> None:
+        with self.store.writing() as session:
+            self._fence(session)
+            self._read_clock(session)
+            self.pipeline.recall(session)
+            self.pipeline.save_what_lags(session, self.time.now())
+            beat(session, self._role, done_until=self.ticked_until, pid=os.getpid())
+            note_fact(session, self._role, LISTENING_SINCE, self.listening_since_ms)
 
     @property
     def _role(self) -> str:

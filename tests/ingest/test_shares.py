@@ -26,6 +26,7 @@ from ingest.stillness import Seen
 from ingest.worker import PAUSES_S, Worker
 from models import share as rows
 from models.alert import Alert
+from models.clock import machine_now
 from models.errors import BadInput
 from models.heartbeat import Heartbeat, beat
 from models.people import machine
@@ -147,6 +148,10 @@ def store(postgres_url: str, data_dir: Path) -> Iterator[Store]:
 @pytest.fixture
 def two(store: Store) -> Two:
     return Two(store, dealt())
+
+
+def minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def for_ever(name: str, beats: int) -> timedelta:
@@ -310,6 +315,22 @@ def test_a_writer_that_slept_too_long_writes_and_acknowledges_nothing(store: Sto
     with store.reading() as session:
         assert session.scalar(select(func.count()).select_from(RecentReading)) == 2
         assert session.scalar(select(func.count()).select_from(Alert)) == 1
+
+
+def test_a_transaction_that_fails_at_its_very_begin_takes_back_no_minute_of_an_earlier_one(
+    store: Store,
+) -> None:
+    with store.writing() as session:
+        load(session, registry(), by=machine("system"), now=NOW - timedelta(days=30))
+    one = Ingester(store, 0, shares=1)
+    one.worker.ticked_until = minute(machine_now()) - 5 * MINUTE
+    one.worker.tick()
+    passed = one.worker.ticked_until
+    assert passed >= minute(machine_now()) - MINUTE
+    Ingester(store, 0, shares=1)
+    with pytest.raises(ShareLost):
+        one.hear(crack(0.1))
+    assert one.worker.ticked_until == passed
 
 
 def test_who_is_stopped_within_a_transaction_keeps_nobody_waiting(store: Store) -> None:
