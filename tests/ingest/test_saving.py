@@ -17,7 +17,7 @@ from models.store import Store
 from models.times import to_ms
 from tests.ingest.house import CRACK_RULE, NOW, RAIN_RULE, SILENCE_RULE, House, registry
 
-SENSORS, ROUNDS, MINUTE = 700, 8, timedelta(minutes=1)
+SENSORS, ROUNDS, MINUTE = 700, 6, timedelta(minutes=1)
 FAST_RULE = {
     "code": "FAST",
     "kind": "rate",

@@ -195,6 +195,7 @@ def test_on_sqlite_a_second_ingester_stands_by_and_goes_on_after_a_kill(
     running.connection.close()
 
 
+@pytest.mark.long
 def test_on_postgresql_a_second_ingester_with_one_share_stands_by(running: Running) -> None:
     one = running.start("one", RIDGEWATCH_SHARES="1").wait_for_text("role=ingest sources")
     other = running.start("other", RIDGEWATCH_SHARES="1").wait_for_text("standing_by=1")
@@ -206,6 +207,7 @@ def test_on_postgresql_a_second_ingester_with_one_share_stands_by(running: Runni
     assert one.wait() == 70
 
 
+@pytest.mark.long
 def test_shares_change_their_number_with_a_backlog_and_go_on_in_order(running: Running) -> None:
     """From one to two, and back to one, with messages at the broker and on their way."""
     before = [running.start("before", RIDGEWATCH_SHARES="1").wait_for_text("role=ingest sources")]

@@ -34,6 +34,11 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def house(store: Store) -> House:
+    return at_work(store)
+
+
+def at_work(store: Store) -> House:
+    """Return a house of which two sensors have spoken, to an ingester that lives."""
     house = House(store, [CRACK_RULE, SILENCE_RULE])
     house.feed(crack(0.5, NOW), rain(10.0, NOW))
     with store.writing() as session:
@@ -390,7 +395,8 @@ def test_a_battery_that_is_a_sensor_of_its_own_is_watched_there(house):
     assert look(house, NOW + HOUR / 4) == [("B-01", "battery_low", "low")]
 
 
-def test_the_clock_by_itself_keeps_the_list_and_closes_hours(house, data_dir):
+def test_the_clock_by_itself_keeps_the_list_and_closes_hours(sqlite_store, data_dir):
+    house = at_work(sqlite_store)
     now = silent_for(house, 2)
     with house.store.writing() as session:
         session.add(SiteClock(id=1, mode="led", site_at=now, since=machine_now()))

@@ -85,6 +85,7 @@ def test_everything_alone_and_in_pairs(tmp_path: Path, strace: str, seed: str) -
     assert "Not done" not in done.stdout
 
 
+@pytest.mark.long
 def test_a_clock_that_is_set_neither_makes_nor_hides_silence(tmp_path: Path) -> None:
     folder = tmp_path / "dead-man"
     folder.mkdir()
