@@ -43,6 +43,7 @@ def test_a_killed_receiver_loses_and_doubles_nothing(tmp_path: Path) -> None:
     assert_held(run(Pass("receiver", KILLS, 6, 1, tmp_path / "run")), 2, "cleared")
 
 
+@pytest.mark.long
 def test_a_killed_subscriber_loses_and_doubles_nothing(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
