@@ -27,7 +27,7 @@ from webapp.filters import sentence, t
 from webapp.forms import again
 from webapp.papers import Field, Paper, show_paper, text_of
 from webapp.policies import allow
-from webapp.works_choices import sites_again, sites_for
+from webapp.works_choices import choice_of_site, sites_for
 
 pages = Blueprint("findings", __name__, url_prefix="/findings")
 LISTED = 200
@@ -57,13 +57,8 @@ def new() -> str:
     """Show the survey form of a case or a site, or first the choice of a site."""
     incident, site = _place()
     if site is None:
-        return render_template(
-            "tasks/site.html",
-            title=t("findings.new"),
-            sites=sites_again("finding"),
-            endpoint="findings.new",
-            back=(url_for("findings.index"), t("nav.findings")),
-        )
+        back = (url_for("findings.index"), t("nav.findings"))
+        return choice_of_site("finding", t("findings.new"), "findings.new", back)
     buildings = db.session.scalars(
         select(Building)
         .where(Building.site_id == site.id, Building.retired.is_(False))

@@ -25,12 +25,12 @@ from webapp.papers import Field, Paper, bilingual_of, show_paper
 from webapp.policies import allow
 from webapp.project_page import WORDY, show_project
 from webapp.works_choices import (
+    choice_of_site,
     chosen,
     incident_of_address,
     named,
     projects_of,
     site_of_address,
-    sites_again,
 )
 
 pages = Blueprint("projects", __name__, url_prefix="/projects")
@@ -92,13 +92,7 @@ def new() -> str:
     site = site_of_address("project")
     back = (url_for("projects.index"), t("projects.title"))
     if site is None:
-        return render_template(
-            "tasks/site.html",
-            title=t("projects.propose"),
-            sites=sites_again("project"),
-            endpoint="projects.new",
-            back=back,
-        )
+        return choice_of_site("project", t("projects.propose"), "projects.new", back)
     incident = incident_of_address()
     return show_paper(
         Paper(

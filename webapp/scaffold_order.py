@@ -1,6 +1,6 @@
 """Ordering a scaffold or another temporary work: what, where, from whom, until when."""
 
-from flask import flash, g, redirect, render_template, request, url_for
+from flask import flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from models.errors import Missing
@@ -14,6 +14,7 @@ from webapp.forms import again
 from webapp.papers import Field, Paper, bilingual_of, moment_of, show_paper, text_of
 from webapp.policies import allow
 from webapp.works_choices import (
+    choice_of_site,
     chosen,
     companies_of,
     named,
@@ -22,7 +23,6 @@ from webapp.works_choices import (
     place_options,
     projects_of,
     site_of_address,
-    sites_again,
 )
 
 ORDERERS = MAY_BEGIN["scaffold"]
@@ -35,13 +35,7 @@ def new() -> str:
     site = site_of_address("scaffold")
     back = (url_for("scaffolds.index"), t("nav.scaffolds"))
     if site is None:
-        return render_template(
-            "tasks/site.html",
-            title=t("scaffolds.order"),
-            sites=sites_again("scaffold"),
-            endpoint="scaffolds.new",
-            back=back,
-        )
+        return choice_of_site("scaffold", t("scaffolds.order"), "scaffolds.new", back)
     projects = projects_of(site)
     wanted = request.args.get("project", "")
     mine = next((one for one in projects if wanted in (one.code, str(one.id))), None)

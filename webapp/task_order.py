@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from flask import flash, g, redirect, render_template, request, url_for
+from flask import flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from models.errors import Missing
@@ -18,6 +18,7 @@ from webapp.forms import again
 from webapp.papers import Field, Paper, bilingual_of, moment_of, show_paper, text_of
 from webapp.policies import allow
 from webapp.works_choices import (
+    choice_of_site,
     chosen,
     companies_of,
     incident_of_address,
@@ -28,7 +29,6 @@ from webapp.works_choices import (
     projects_of,
     scaffolds_of,
     site_of_address,
-    sites_again,
 )
 
 ORDERERS = MAY_BEGIN["task"]
@@ -42,13 +42,8 @@ def new() -> str:
     """Show the form, or first the choice of a site."""
     site = site_of_address("task")
     if site is None:
-        return render_template(
-            "tasks/site.html",
-            title=t("tasks.order"),
-            sites=sites_again("task"),
-            endpoint="tasks.new",
-            back=(url_for("tasks.index"), t("nav.tasks")),
-        )
+        back = (url_for("tasks.index"), t("nav.tasks"))
+        return choice_of_site("task", t("tasks.order"), "tasks.new", back)
     projects = projects_of(site)
     wanted = request.args.get("project", "")
     mine = next((one for one in projects if wanted in (one.code, str(one.id))), None)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import g, request
+from flask import g, render_template, request
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
@@ -33,6 +33,13 @@ def sites_for(what: str) -> list[Site]:
     mine = select(Site).where(Site.visible_to(g.actor), Site.retired.is_(False))
     found = db.session.scalars(mine.order_by(Site.code))
     return [site for site in found if may_begin(what, g.actor, site.id)]
+
+
+def choice_of_site(what: str, title: str, endpoint: str, back: tuple[str, str]) -> str:
+    """Ask for the site at which something is to begin, where the address doesn't tell it."""
+    return render_template(
+        "tasks/site.html", title=title, sites=sites_again(what), endpoint=endpoint, back=back
+    )
 
 
 def incident_of_address() -> Incident | None:
