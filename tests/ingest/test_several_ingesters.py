@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from time import sleep
 
 import pytest
@@ -106,10 +105,8 @@ class Running:
 
 
 @pytest.fixture
-def store(postgres_url: str, data_dir: Path) -> Iterator[Store]:
-    opened = Store(postgres_url, data_dir)
-    yield opened
-    opened.close()
+def store(postgres_store: Store) -> Store:
+    return postgres_store
 
 
 @pytest.fixture

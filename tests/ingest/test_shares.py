@@ -1,6 +1,6 @@
 """Devices dealt to several ingesters: one order a device, one truth a zone, one owner a share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -139,10 +139,8 @@ class Two:
 
 
 @pytest.fixture
-def store(postgres_url: str, data_dir: Path) -> Iterator[Store]:
-    opened = Store(postgres_url, data_dir)
-    yield opened
-    opened.close()
+def store(postgres_store: Store) -> Store:
+    return postgres_store
 
 
 @pytest.fixture

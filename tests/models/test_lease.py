@@ -1,8 +1,6 @@
 """A lease on PostgreSQL, where two processes may ask at the same moment."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -17,10 +15,8 @@ NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(postgres_url: str, data_dir: Path) -> Iterator[Store]:
-    opened = Store(postgres_url, data_dir)
-    yield opened
-    opened.close()
+def store(postgres_store: Store) -> Store:
+    return postgres_store
 
 
 def is_waited_for(store: Store) -> bool:
