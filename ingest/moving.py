@@ -7,10 +7,11 @@ of a closed hour are deleted they lie in both places, and whoever reads tells ea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from ingest.rollups import Hour, Measured, days_of, merge_hours, write_days
@@ -20,7 +21,7 @@ from models.reading import ReadingMark, RecentReading
 from models.registry import Site
 from models.sensor import Sensor
 from models.store import Store
-from models.stored import HOUR_MS, RECENT, hour_end_ms, mark
+from models.stored import HOUR_MS, RECENT, hour_end_ms, moved_ms
 from models.times import to_ms
 
 GRACE = timedelta(minutes=2)  # what comes by then is moved with its hour, not written into it
@@ -28,52 +29,44 @@ MOST_ROWS = 500_000  # are read at once: some 100 MB
 AT_ONCE, CLEARS_AT_ONCE = 300, 10_000  # hours, rows of one transaction: live messages wait for it
 
 Pair = tuple[int, int]
+Opens = Callable[[], AbstractContextManager[Session]]
 _MARK = select(ReadingMark).where(ReadingMark.id == 1).with_for_update()
 
 
-def close_hours(store: Store, now: datetime) -> bool:
-    """Move what lies in hours that are over at `now`; true where there were any."""
-    with store.reading() as session:
-        moved_ms = mark(session).moved_ms
-    if _last_over_ms(now) <= moved_ms:
-        return False
-    with store.writing() as session:
-        closed_ms = _close(session, now)
-    with store.reading() as session:
-        sensors, slices = _sensors(session), list(_slices(session, closed_ms))
-    days = _begun(sensors, moved_ms)
-    for low, high in slices:
-        with store.reading() as session:
-            hours = _gather(session, low, high, closed_ms)
-        days |= days_of(sensors, hours)
-        for some in _chunks(sorted(hours)):
-            with store.writing() as session:
-                merge_hours(session, sensors, {place: hours[place] for place in some})
-    for ended in _chunks(sorted(day for day in days if day[1] <= closed_ms)):
-        with store.writing() as session:
-            write_days(session, sensors, ended)
-    while True:
-        with store.writing() as session:
-            if _clear(session, closed_ms):
-                _has_moved(session, closed_ms)
-                return True
+def close_hours(store: Store, now: datetime) -> None:
+    """Move what lies in hours that are over at `now`, in many small transactions."""
+    _move(store.reading, store.writing, now)
 
 
 def close_hours_within(session: Session, now: datetime) -> None:
     """Do the same in one transaction of the caller's, who alone uses the database."""
-    moved_ms = mark(session).moved_ms
-    if _last_over_ms(now) <= moved_ms:
+    _move(lambda: nullcontext(session), lambda: nullcontext(session), now)
+
+
+def _move(reading: Opens, writing: Opens, now: datetime) -> None:
+    with reading() as session:
+        before_ms = moved_ms(session)
+    if _last_over_ms(now) <= before_ms:
         return
-    closed_ms = _close(session, now)
-    sensors = _sensors(session)
-    days = _begun(sensors, moved_ms)
-    for low, high in list(_slices(session, closed_ms)):
-        hours = _gather(session, low, high, closed_ms)
-        merge_hours(session, sensors, hours)
+    with writing() as session:
+        closed_ms = _close(session, now)
+    with reading() as session:
+        sensors, slices = _sensors(session), list(_slices(session, closed_ms))
+    days = _begun(sensors, before_ms)
+    for low, high in slices:
+        with reading() as session:
+            hours = _gather(session, low, high, closed_ms)
         days |= days_of(sensors, hours)
-    write_days(session, sensors, {day for day in days if day[1] <= closed_ms})
-    session.execute(delete(RecentReading).where(RecentReading.at_ms <= closed_ms))
-    _has_moved(session, closed_ms)
+        for some in _chunks(sorted(hours)):
+            with writing() as session:
+                merge_hours(session, sensors, {place: hours[place] for place in some})
+    for ended in _chunks(sorted(day for day in days if day[1] <= closed_ms)):
+        with writing() as session:
+            write_days(session, sensors, ended)
+    cleared = False
+    while not cleared:
+        with writing() as session:
+            cleared = _clear(session, closed_ms)
 
 
 def count_as_moved(session: Session, until_ms: int) -> None:
@@ -139,17 +132,21 @@ def _chunks(found: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
     return (found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE))
 
 
-def _begun(sensors: Mapping[int, Measured], moved_ms: int) -> set[Pair]:
+def _begun(sensors: Mapping[int, Measured], before_ms: int) -> set[Pair]:
     """Return the local days that had begun when hours were last moved, of whoever is silent too."""
-    if not moved_ms:
+    if not before_ms:
         return set()
     zones = {facts.timezone for facts in sensors.values()}
-    ends = {zone: day_end_ms(moved_ms, zone) for zone in zones}
+    ends = {zone: day_end_ms(before_ms, zone) for zone in zones}
     return {(key, ends[facts.timezone]) for key, facts in sensors.items()}
 
 
 def _clear(session: Session, closed_ms: int) -> bool:
-    """Delete some of the recent rows that have been moved; true once none is left."""
+    """Delete some of the recent rows that have been moved; once none is left, say so.
+
+    It holds the row meanwhile: who reads recent and packed one after the other holds it too.
+    """
+    row = session.scalars(_MARK).one()
     last_ms = session.scalar(
         select(RecentReading.at_ms)
         .where(RecentReading.at_ms <= closed_ms)
@@ -159,8 +156,7 @@ def _clear(session: Session, closed_ms: int) -> bool:
     )
     until_ms = closed_ms if last_ms is None else last_ms
     session.execute(delete(RecentReading).where(RecentReading.at_ms <= until_ms))
+    if last_ms is None:
+        row.moved_ms = closed_ms
+        session.flush()
     return last_ms is None
-
-
-def _has_moved(session: Session, closed_ms: int) -> None:
-    session.execute(update(ReadingMark).values(moved_ms=closed_ms))

@@ -122,6 +122,7 @@ class Pipeline:
         if self.judges is not None and self.judges.bindings.version == version:
             return
         loads()
+        rollups.hold_open(session)
         # With several ingesters a sensor may be another's by now; of what lags, readings tell.
         if self.judges is not None and self.commons is None:
             self.judges.save(session, 0, whole=True)

@@ -128,7 +128,7 @@ def bars_of(
     What is not written yet is made of the readings; a fixed number of queries.
     """
     named = {sensor.key: sensor for sensor in sensors}
-    moved_ms = stored.mark(session).moved_ms
+    moved_ms = stored.moved_ms(session)
     if span_s == HOUR_S:
         return _hours(session, named, since_ms, until_ms, moved_ms)
     found = _written(session, named, DAY_S, since_ms, min(until_ms, moved_ms))
@@ -159,11 +159,11 @@ def _hours(
     if since_ms >= until_ms:
         return found
     for key, readings in stored.of_many(session, named, since_ms, until_ms).items():
-        found[key] += open_hours(session, named[key], readings)
+        found[key] += _open_hours(session, named[key], readings)
     return found
 
 
-def open_hours(session: Session, sensor: Sensor, readings: Sequence[Stored]) -> list[Bar]:
+def _open_hours(session: Session, sensor: Sensor, readings: Sequence[Stored]) -> list[Bar]:
     """Return the hours of some readings that lie in whole hours, in order of time."""
     before = None
     if sensor.quantity == "rain_total" and readings:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import stored
@@ -57,7 +57,7 @@ def said_now(session: Session, row: Channel, now: datetime) -> Said:
     return told
 
 
-def _states(session: Session, devices: Collection[str]) -> Iterable[Row[*tuple]]:
+def _states(session: Session, devices: Collection[str]) -> Iterable[Any]:
     """Yield (device, channel, sensor, heard, value, quantity) of all that devices measure now."""
     return session.execute(
         select(

@@ -83,19 +83,9 @@ _NEWEST = _OF_ONE.where(Rollup.end_ms < bindparam("hours", type_=BigInteger)).or
 FAR_MS = 2**62  # later than any reading, and within the databases' integers
 
 
-class Mark(NamedTuple):
-    """How far hours are closed, and how far their readings have been moved; see `ReadingMark`."""
-
-    closed_ms: int
-    moved_ms: int
-
-
-def mark(session: Session) -> Mark:
-    """Return how far hours are closed; one row by its key."""
-    row = session.execute(
-        select(ReadingMark.closed_ms, ReadingMark.moved_ms).where(ReadingMark.id == 1)
-    ).one()
-    return Mark(*row)
+def moved_ms(session: Session) -> int:
+    """Return up to where rollups are whole, and nothing is left among the recent."""
+    return session.execute(select(ReadingMark.moved_ms).where(ReadingMark.id == 1)).scalar_one()
 
 
 def hour_end_ms(at_ms: int) -> int:
@@ -156,7 +146,11 @@ def first_ms(session: Session, key: int, since_ms: int) -> int | None:
 
 
 def all_since(session: Session, since_ms: int) -> Iterator[tuple[int, Stored]]:
-    """Yield every sensor's readings after `since_ms`, a few minutes ago, each sensor's in order."""
+    """Yield every sensor's readings after `since_ms`, a few minutes ago, each sensor's in order.
+
+    Two statements: the caller holds the mark (`ingest.rollups.hold_open`), lest readings move
+    from one to the other in between.
+    """
     packed = session.execute(
         select(ReadingHour.sensor, ReadingHour.end_ms, ReadingHour.packed)
         .where(ReadingHour.end_ms > since_ms)

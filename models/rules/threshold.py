@@ -33,10 +33,9 @@ class ThresholdState:
 
     def __init__(self, rule: Threshold, quantity: str | None = None) -> None:
         self.quantity = quantity
-        self.verdict = Verdict(len(rule.levels))
-        if any(_crosses(rule, level) for level in rule.levels):
-            armed = [Gate(armed=not _crosses(rule, level)) for level in rule.levels]
-            self.verdict = Verdict(len(armed), armed)
+        armed = [not _crosses(rule, level) for level in rule.levels]
+        gates = None if all(armed) else [Gate(armed=one) for one in armed]
+        self.verdict = Verdict(len(armed), gates)
         self.last_ms = -1
         self._start_learning(rule)
         self._listen(rule)
