@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from threading import Condition
 from time import monotonic
 
@@ -12,6 +11,9 @@ from ingest.message import Delivery
 
 MOST_BYTES = 64 * 1024 * 1024
 """Payload bytes at which the inbox counts as full, whatever the number of messages."""
+
+BATCH_BYTES = 4 * 1024 * 1024
+"""Payload bytes of one batch: a second of decoding. In five its ingester would pass for hung."""
 
 
 class Inbox:
@@ -59,13 +61,18 @@ class Inbox:
         callback()
 
     def take(self, most: int, wait_s: float) -> list[Delivery]:
-        """Remove up to `most` deliveries, oldest first; wait up to `wait_s` for the first one."""
+        """Remove up to `most` deliveries, oldest first; wait up to `wait_s` for the first one.
+
+        Fewer where they are large: gateways that have been without a network send days at once.
+        """
         with self._changed:
             self._wait_for_one(wait_s)
-            taken = list(islice(self._waiting, most))
-            for delivery in taken:
-                self._waiting.popleft()
-                self._bytes -= len(delivery.message.payload)
+            taken: list[Delivery] = []
+            taken_bytes = 0
+            while self._waiting and len(taken) < most and taken_bytes < BATCH_BYTES:
+                taken.append(self._waiting.popleft())
+                taken_bytes += len(taken[-1].message.payload)
+            self._bytes -= taken_bytes
             callbacks = self._callbacks_due()
             if taken:
                 self._changed.notify_all()

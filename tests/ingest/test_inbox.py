@@ -2,7 +2,7 @@
 
 from threading import Thread
 
-from ingest.inbox import Inbox
+from ingest.inbox import BATCH_BYTES, Inbox
 from ingest.message import Delivery, Message, Receipt
 
 
@@ -45,6 +45,18 @@ def test_large_payloads_fill_the_inbox_before_their_number_does():
     assert inbox.room() == 0
     inbox.take(1, 0)
     assert inbox.room() == 100
+
+
+def test_large_payloads_are_taken_few_at_a_time():
+    inbox = Inbox(10)
+    half = b"x" * (BATCH_BYTES // 2)
+    inbox.extend([delivery(n, half) for n in (1, 2, 3)])
+    inbox.extend([delivery(4, half * 3), delivery(5)])
+
+    assert numbers(inbox.take(10, 0)) == [1, 2]
+    assert numbers(inbox.take(10, 0)) == [3, 4]
+    assert numbers(inbox.take(10, 0)) == [5]
+    assert inbox.room() == 10
 
 
 def test_whoever_waits_for_room_is_called_once_when_half_is_free():
