@@ -50,6 +50,7 @@ class House:
     url: str | None = None
     through_broker: bool = False
     speed: float | None = None  # the clock runs by itself, so fast; None: devices lead it
+    shares: int = 1  # more: dealt to several ingesters, who live in real time
     runs: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     starts: int = 0
 
@@ -73,7 +74,8 @@ class House:
             pass
         begins = from_ms(self.begins_ms)
         with self.store.writing() as session:
-            lead(session, begins, None, 1.0)
+            if self.shares == 1:
+                lead(session, begins, None, 1.0)
             if self.speed is not None:
                 run_freely(session, begins, self.speed)
             load(session, self.registry, by=machine("system"), now=begins)
@@ -93,6 +95,7 @@ class House:
             "RIDGEWATCH_DISK_RESERVE": "4",
             "RIDGEWATCH_PORT": str(self.web_port),
             "RIDGEWATCH_MQTT_LISTEN": f"127.0.0.1:{self.port}",
+            "RIDGEWATCH_SHARES": str(self.shares),
         }
         if self.through_broker:
             del told["RIDGEWATCH_MQTT_LISTEN"]
@@ -108,6 +111,8 @@ class House:
             wait_until(lambda: answers(self.broker_port), "the broker listens")
             return
         env = {"RIDGEWATCH_TORTURE_CLOCK": str(self.clock_offset)}
+        if name and self.shares > 1:  # as on another machine
+            env["RIDGEWATCH_DATA_DIR"] = str(self.data_dir / name)
         argv = (sys.executable, "-m", "ingest.torture.role", role)
         self._run(name or role, argv, {**self._clean(), **self._told_again(), **env})
 

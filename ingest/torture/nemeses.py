@@ -157,7 +157,8 @@ def _no_prlimit() -> Reason | None:
     return None if sys.platform == "linux" else reason("torture.lacks_linux")
 
 
-def _no_mosquitto() -> Reason | None:
+def no_mosquitto() -> Reason | None:
+    """Why there is no broker on this machine, if there is none."""
     return None if find_mosquitto() else reason("torture.lacks_program", program="mosquitto")
 
 
@@ -223,7 +224,7 @@ _ALL = (
         small_disk=True,
         sqlite_only=True,
     ),
-    Nemesis("kill-broker", _for_role(_kill, "broker"), (), (0.1, 0.5), _no_mosquitto, broker=True),
+    Nemesis("kill-broker", _for_role(_kill, "broker"), (), (0.1, 0.5), no_mosquitto, broker=True),
 )
 NEMESES: Mapping[str, Nemesis] = {one.name: one for one in _ALL}
 

@@ -40,16 +40,22 @@ class Story:
     of another, in whatever order their connections are served.
     """
 
-    def __init__(self, seed: int, devices: int = DEVICES) -> None:
+    def __init__(
+        self,
+        seed: int,
+        devices: int = DEVICES,
+        begins_ms: int = BEGINS_MS,
+        step_ms: int = MINUTE_MS,
+    ) -> None:
         self.seed = seed
-        self.begins_ms, self.step_ms = BEGINS_MS, MINUTE_MS
+        self.begins_ms, self.step_ms = begins_ms, step_ms
         self.devices = tuple(f"torture-{number}" for number in range(devices))
         self._counters = {name: _Counter(Random(f"{seed}:{name}")) for name in self.devices}
         self._random = Random(f"{seed}:values")
         self._minute = 0
 
     def steps(self) -> Iterator[Sequence[Sent]]:
-        """Yield what is sent in each minute of site time, without end."""
+        """Yield what is sent in each step (a minute) of site time, without end."""
         while True:
             self._minute += 1
             yield [
@@ -60,7 +66,8 @@ class Story:
 
     def _message(self, number: int, name: str, part: int) -> Sent:
         # To the millisecond and each its own, as real clocks are.
-        at_ms = BEGINS_MS + self._minute * MINUTE_MS - 45_000 + part * 30_000 + number * 1_001
+        ends_ms, quarter_ms = self.begins_ms + self._minute * self.step_ms, self.step_ms // 4
+        at_ms = ends_ms - 3 * quarter_ms + part * 2 * quarter_ms + number * (self.step_ms // 60 + 1)
         boot, seq = self._counters[name].next()
         noise = self._random.uniform(-0.01, 0.01)
         values = {

@@ -13,9 +13,10 @@ from typing import Any
 
 from ingest.torture.checker import Count, Difference
 from ingest.torture.dead_man import DeadMan
-from ingest.torture.nemeses import NEMESES, Nemesis
+from ingest.torture.nemeses import NEMESES, Nemesis, no_mosquitto
 from ingest.torture.outcome import Outcome
 from ingest.torture.run import Pass
+from ingest.torture.two_ingesters import DEALT, TwoIngesters
 from models.clock import machine_now
 from models.errors import BadInput, Fault
 from models.reasons import Reason, reason
@@ -54,6 +55,8 @@ def left_out(asked: Asked) -> list[tuple[str, Reason]]:
         why = reason("torture.lacks_sqlite") if one.sqlite_only and asked.url else one.lacks()
         if why is not None:
             found.append((one.name, why))
+        if one.name == "two-ingesters" and asked.url and (why := no_mosquitto()):
+            found.append((DEALT, why))
     return found
 
 
@@ -110,6 +113,10 @@ async def _passes(asked: Asked, able: Sequence[Nemesis], folder: Path) -> list[O
         here = folder / "silence"
         here.mkdir(mode=0o700)
         outcomes.append(await DeadMan(here).run())
+    if any(one.name == "two-ingesters" for one in able) and asked.url and not no_mosquitto():
+        here = folder / DEALT
+        here.mkdir(mode=0o700)
+        outcomes.append(await TwoIngesters(here, asked.url, asked.seconds / 2, asked.seed).run())
     return outcomes
 
 
