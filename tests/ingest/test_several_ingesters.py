@@ -1,6 +1,8 @@
 """Several ingesters as processes: one stopped, killed, or one more, store and tell as one does."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from time import sleep
@@ -20,11 +22,12 @@ from models.registry_file.load import load
 from models.store import Store
 from sensors_sim.connection import Connection
 from tests.harness.mosquitto import Mosquitto
-from tests.harness.processes import Process, Processes, wait_until
+from tests.harness.processes import Process, Processes, free_port, wait_until
 from tests.ingest.dealt import OTHER, dealt
 from tests.ingest.house import (
     NOW,
 )
+from tests.readings import readings_of
 from tests.roles import RIDGEWATCH
 
 
@@ -39,7 +42,7 @@ class Running:
         self.began = machine_now() - timedelta(hours=20)
         self.connection = Connection(broker.url, "devices")
 
-    def start(self, name: str, **more: str) -> Process:
+    def start(self, name: str, role: str = "ingest", **more: str) -> Process:
         env = {
             "RIDGEWATCH_DATA_DIR": str(self.store.data_dir / name),
             "RIDGEWATCH_DATABASE_URL": self.store.url,
@@ -47,7 +50,7 @@ class Running:
             "RIDGEWATCH_SHARES": "2",
             **more,
         }
-        return self.processes.start(name, RIDGEWATCH, "ingest", env=env)
+        return self.processes.start(name, RIDGEWATCH, role, env=env)
 
     def owners(self) -> dict[int, str]:
         """Return the living owner's process by share."""
@@ -70,8 +73,9 @@ class Running:
         assert self.connection.settle(timeout_s=20)
 
     def stored(self) -> int:
+        """Return how many readings there are, of closed hours too."""
         with self.store.reading() as session:
-            return session.scalar(select(func.count()).select_from(RecentReading)) or 0
+            return len(readings_of(session))
 
     def agreed(self) -> int:
         """Return into how many shares devices are dealt."""
@@ -282,3 +286,29 @@ def test_a_session_that_the_broker_lost_is_told_by_an_ingester_that_never_had_it
     running.broker.start()
     running.start("elsewhere")
     wait_until(lambda: "SYSTEM-SESSION" in running.rules_told(), "the loss is told")
+
+
+@pytest.mark.long
+def test_two_whole_machines_share_the_devices_and_one_goes_on_alone(running: Running) -> None:
+    """`ridgewatch up` on both: its supervisor starts the ingester that woke late and ended anew."""
+    for name in ("one", "other"):
+        running.start(
+            name,
+            "up",
+            RIDGEWATCH_PORT=str(free_port()),
+            RIDGEWATCH_SECRET_KEY="a-secret-for-tests-" + "x" * 24,
+        )
+    wait_until(lambda: both_work(running), "each has a share", within_s=60)
+    running.publish(5)
+    wait_until(lambda: running.stored() == 10, "what was sent is stored")
+    sleeper = running.owners()[0]
+    os.kill(int(sleeper), signal.SIGSTOP)
+    running.publish(10)
+    wait_until(lambda: sleeper not in running.owners().values(), "the other takes over")
+    wait_until(lambda: running.stored() == 30, "with the backlog")
+    os.kill(int(sleeper), signal.SIGCONT)
+    wait_until(lambda: len(set(running.owners().values())) == 2, "both work again", within_s=60)
+    assert sleeper not in running.owners().values()
+    running.publish(5)
+    wait_until(lambda: running.stored() == 40, "all is stored")
+    assert running.told() == [("BOTH", 1), ("WET", 1), ("WIDE", 1)]
