@@ -59,14 +59,21 @@ def change_over(
                     refuse_others(rows.dealing(session), shares)
             stop.wait(LOOKS_EVERY_S)
         elif not ready:
-            if not _make(store, holder, make_sessions):
+            if not make_once(store, holder, make_sessions):
                 stop.wait(LOOKS_EVERY_S)
         else:
             Dealer(store, old, drain, following).run(stop)
 
 
-def _make(store: Store, holder: str, make_sessions: Callable[[], bool]) -> bool:
+def make_once(store: Store, holder: str, make_sessions: Callable[[], bool]) -> bool:
+    """Make the sessions of the next number; False where it did not succeed, or another does it.
+
+    They are read soon after: who made them late would push out their owners.
+    """
     with store.writing() as session:
+        row = rows.dealing(session)
+        if row.next is None or row.drained is not None:
+            return True
         if hold(session, _MAKING, holder, machine_now()) is None:
             return False
     made = make_sessions()

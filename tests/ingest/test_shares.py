@@ -21,6 +21,7 @@ from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
 from ingest.pipeline import Pipeline
 from ingest.reserve import Reserve
+from ingest.resharing import make_once
 from ingest.shares import Share
 from ingest.stillness import Seen
 from ingest.worker import PAUSES_S, Worker
@@ -282,6 +283,19 @@ def test_what_was_taught_before_the_number_changes_is_known_to_each_share_after_
         assert set(told) == {"left"}
         assert session.scalar(select(func.count()).select_from(Quarantined)) == 0
         assert set(session.scalars(select(FormatFact.share))) == {0, 1}
+
+
+def test_the_sessions_of_the_next_number_are_made_once(store: Store) -> None:
+    made: list[str] = []
+
+    def make_for(name: str) -> bool:
+        return make_once(store, name, lambda: made.append(name) is None)
+
+    with store.writing() as session:
+        dealing(session).next = 2
+    assert make_for("quick")
+    assert make_for("slow")  # it saw that they were not made, and comes when they are in use
+    assert made == ["quick"]
 
 
 def test_a_transaction_that_began_before_the_registry_moved_is_done_again(two: Two) -> None:
