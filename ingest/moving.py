@@ -21,7 +21,7 @@ from models.reading import ReadingMark, RecentReading
 from models.registry import Site
 from models.sensor import Sensor
 from models.store import Store
-from models.stored import HOUR_MS, RECENT, hour_end_ms, moved_ms
+from models.stored import HOUR_MS, hour_end_ms, moved_ms, recent_of_range
 from models.times import to_ms
 
 GRACE = timedelta(minutes=2)  # what comes by then is moved with its hour, not written into it
@@ -71,7 +71,7 @@ def _move(reading: Opens, writing: Opens, now: datetime) -> None:
 
 def count_as_moved(session: Session, until_ms: int) -> None:
     """Say that hours up to here are closed and whole, where nothing was ever recent up to it."""
-    recent = select(RecentReading.at_ms).where(RecentReading.at_ms <= until_ms).limit(1)
+    recent = select(RecentReading.at_ms).where(RecentReading.end_s <= until_ms // 1000).limit(1)
     if session.scalar(recent) is None:
         row = session.scalars(_MARK).one()
         row.closed_ms = max(row.closed_ms, until_ms)
@@ -104,7 +104,7 @@ def _slices(session: Session, closed_ms: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of sensors of which each has about as many readings as are read at once."""
     low, high, n = session.execute(
         select(func.min(RecentReading.sensor), func.max(RecentReading.sensor), func.count()).where(
-            RecentReading.at_ms <= closed_ms
+            RecentReading.end_s <= closed_ms // 1000
         )
     ).one()
     if not n:
@@ -115,16 +115,9 @@ def _slices(session: Session, closed_ms: int) -> Iterator[tuple[int, int]]:
 
 
 def _gather(session: Session, low: int, high: int, closed_ms: int) -> dict[Hour, list[Stored]]:
-    rows = session.execute(
-        RECENT.where(
-            RecentReading.at_ms <= closed_ms,
-            RecentReading.sensor >= low,
-            RecentReading.sensor <= high,
-        )
-    )
     hours: dict[Hour, list[Stored]] = defaultdict(list)
-    for row in rows:
-        hours[hour_end_ms(row.at_ms), row.sensor].append(Stored(*row[1:]))
+    for key, one in recent_of_range(session, low, high, closed_ms // 1000):
+        hours[hour_end_ms(one.at_ms), key].append(one)
     return hours
 
 
@@ -147,16 +140,17 @@ def _clear(session: Session, closed_ms: int) -> bool:
     It holds the row meanwhile: who reads recent and packed one after the other holds it too.
     """
     row = session.scalars(_MARK).one()
-    last_ms = session.scalar(
-        select(RecentReading.at_ms)
-        .where(RecentReading.at_ms <= closed_ms)
-        .order_by(RecentReading.at_ms)
+    closed_s = closed_ms // 1000
+    last_s = session.scalar(
+        select(RecentReading.end_s)
+        .where(RecentReading.end_s <= closed_s)
+        .order_by(RecentReading.end_s)
         .limit(1)
         .offset(CLEARS_AT_ONCE)
     )
-    until_ms = closed_ms if last_ms is None else last_ms
-    session.execute(delete(RecentReading).where(RecentReading.at_ms <= until_ms))
-    if last_ms is None:
+    until_s = closed_s if last_s is None else last_s
+    session.execute(delete(RecentReading).where(RecentReading.end_s <= until_s))
+    if last_s is None:
         row.moved_ms = closed_ms
         session.flush()
-    return last_ms is None
+    return last_s is None

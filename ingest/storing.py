@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ingest.message import Message
 from models.packed import Stored
-from models.reading import Channel, Quarantined, RecentReading, WaitingReading
+from models.reading import Channel, Quarantined, RecentReading, WaitingReading, second_of
 from models.reasons import Reason
 from models.times import from_ms
 
@@ -43,7 +43,8 @@ class Row(NamedTuple):
     def columns(self) -> tuple[Any, ...]:
         """Return the columns of `reading_recent`, in order."""
         arrived_ms = self.arrived_ms if self.arrived_ms - self.at_ms > LATE_MS else None
-        return (self.at_ms, self.sensor, self.value, self.quality, self.raw, arrived_ms)
+        key, at_ms, value, quality, raw = self[:5]
+        return (second_of(at_ms), key, at_ms, value, quality, raw, arrived_ms)
 
 
 def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -101,7 +102,7 @@ def _upsert(dialect: str, target: Table, key: tuple[str, ...], changed: tuple[st
 
 def insert_recent(session: Session, rows: Sequence[Row]) -> None:
     """Insert readings of open hours that are known to be new, in the order of the table."""
-    columns = sorted((row.columns() for row in rows), key=itemgetter(0, 1))
+    columns = sorted((row.columns() for row in rows), key=itemgetter(0, 1, 2))
     if session.get_bind().dialect.name == "postgresql":
         _copy(session, _RECENT, columns)
     else:

@@ -24,8 +24,16 @@ HOUR_S = 3600
 DAY_S = 86400
 
 
+def second_of(at_ms: int) -> int:
+    """Return the end, in seconds, of the second `(end − 1, end]` that an instant falls in."""
+    return -(-at_ms // 1000)
+
+
 class RecentReading(Base):
-    """One reading of an hour that is still open, in order of time: a batch lands in one place.
+    """One reading of an hour that is still open, by the second `(end_s − 1, end_s]` it falls in.
+
+    Seconds come first in the key, so that a batch lands in one place; sensors follow, so that one
+    among a million is found by as many probes as there are seconds.
 
     `value` is in the canonical unit, without any site correction; None: reported but not
     believable. `raw` only where it differs from `value`. `arrived_ms` only where it came more
@@ -35,8 +43,14 @@ class RecentReading(Base):
     __tablename__ = "reading_recent"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    at_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    end_s: Mapped[int] = mapped_column(
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        default=lambda row: second_of(row.get_current_parameters()["at_ms"]),
+    )
     sensor: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     value: Mapped[float | None] = mapped_column(Float(53))
     quality: Mapped[int] = mapped_column(SmallInteger)
     raw: Mapped[float | None] = mapped_column(Float(53))

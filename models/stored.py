@@ -2,24 +2,30 @@
 
 All that reads readings goes through here. One statement reads both, so that a reading which moves
 meanwhile is not missed; one that lies in both places is told once.
+
+Recent rows lie by second, then by sensor. To find those of a few sensors one may walk past the
+rows of all, or probe each second for them: see `_way`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from heapq import merge
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Executable,
     Float,
     Integer,
     LargeBinary,
+    Select,
     SmallInteger,
     and_,
     bindparam,
     cast,
+    func,
     null,
     select,
     union_all,
@@ -27,11 +33,22 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from models.packed import Stored, count, unpack
-from models.reading import HOUR_S, ReadingHour, ReadingMark, RecentReading, Rollup
+from models.reading import (
+    HOUR_S,
+    ReadingHour,
+    ReadingMark,
+    RecentReading,
+    Rollup,
+    SensorState,
+    second_of,
+)
 
 HOUR_MS = HOUR_S * 1000
 BELIEVABLE = 3  # quality flags up to "questionable"
+FAR_MS = 2**62  # later than any reading, and within the databases' integers
 _AT_ONCE = 20  # packed hours, where mostly the first one answers
+_ROWS_A_PROBE = 20  # rows are walked past in the time of a probe, measured on SQLite
+_MOST_PROBES = 100_000
 
 RECENT = select(
     RecentReading.sensor,
@@ -41,16 +58,39 @@ RECENT = select(
     RecentReading.raw,
     RecentReading.arrived_ms,
 )
-# A sensor's hours are found by its rollups, which lie together.
-_PACKED = and_(ReadingHour.end_ms == Rollup.end_ms, ReadingHour.sensor == Rollup.sensor)
+_IN_ORDER = (RecentReading.end_s, RecentReading.sensor, RecentReading.at_ms)
 _KEYS: BindParameter[int] = bindparam("keys", type_=Integer, expanding=True)
 _SINCE = bindparam("since", type_=BigInteger)
-_BOTH = union_all(
-    RECENT.add_columns(cast(null(), LargeBinary)).where(
-        RecentReading.at_ms > _SINCE,
-        RecentReading.at_ms <= bindparam("until", type_=BigInteger),
-        RecentReading.sensor.in_(_KEYS),
-    ),
+_FIRST_S, _LAST_S = bindparam("first_s", type_=BigInteger), bindparam("last_s", type_=BigInteger)
+
+
+def _walking(recent: Select[Any]) -> Select[Any]:
+    """Return a statement about recent rows that walks from `first_s` to `last_s`."""
+    return recent.where(RecentReading.end_s.between(_FIRST_S, _LAST_S))
+
+
+def _probing(recent: Select[Any]) -> Select[Any]:
+    """Return one that probes each of these seconds: sensors follow seconds in the key."""
+    seconds = select(_FIRST_S.label("end_s")).cte("seconds", recursive=True)
+    seconds = seconds.union_all(select(seconds.c.end_s + 1).where(seconds.c.end_s < _LAST_S))
+    return recent.join_from(seconds, RecentReading, RecentReading.end_s == seconds.c.end_s)
+
+
+_WANTED = RECENT.where(
+    RecentReading.sensor.in_(_KEYS),
+    RecentReading.at_ms > _SINCE,
+    RecentReading.at_ms <= bindparam("until", type_=BigInteger),
+)
+_RANGE = RECENT.where(RecentReading.sensor.between(bindparam("low"), bindparam("high")))
+_SPREAD = select(
+    select(func.min(RecentReading.end_s)).scalar_subquery(),
+    select(func.max(RecentReading.end_s)).scalar_subquery(),
+    select(func.max(SensorState.sensor)).scalar_subquery(),
+)
+
+# A sensor's hours are found by its rollups, which lie together.
+_PACKED = and_(ReadingHour.end_ms == Rollup.end_ms, ReadingHour.sensor == Rollup.sensor)
+_OF_MANY = (
     select(
         Rollup.sensor,
         Rollup.end_ms,
@@ -66,9 +106,8 @@ _BOTH = union_all(
         Rollup.span_s == HOUR_S,
         Rollup.end_ms > _SINCE,
         Rollup.end_ms < bindparam("hours", type_=BigInteger),
-    ),
+    )
 )
-
 _OF_ONE = (
     select(ReadingHour.end_ms, ReadingHour.packed)
     .select_from(Rollup)
@@ -80,7 +119,49 @@ _OLDEST = _OF_ONE.where(Rollup.end_ms > _SINCE).order_by(Rollup.end_ms).limit(2)
 _NEWEST = _OF_ONE.where(Rollup.end_ms < bindparam("hours", type_=BigInteger)).order_by(
     Rollup.end_ms.desc()
 )
-FAR_MS = 2**62  # later than any reading, and within the databases' integers
+
+
+class _Way(NamedTuple):
+    """One way to find the recent readings of some sensors, and the statements that go it."""
+
+    both: Executable  # with the hours that touch the same stretch
+    first: Executable
+    last_good: Executable
+
+
+def _statements(recent: Select[Any]) -> _Way:
+    good = recent.where(RecentReading.quality <= BELIEVABLE, RecentReading.value.is_not(None))
+    return _Way(
+        union_all(recent.add_columns(cast(null(), LargeBinary)), _OF_MANY),
+        recent.order_by(*_IN_ORDER).limit(1),
+        good.order_by(*(column.desc() for column in _IN_ORDER)).limit(1),
+    )
+
+
+_WALK, _PROBE = _statements(_walking(_WANTED)), _statements(_probing(_WANTED))
+_WALK_RANGE, _PROBE_RANGE = _walking(_RANGE), _probing(_RANGE)
+
+
+def _way(
+    session: Session, keys: Collection[int], since_ms: int, until_ms: int
+) -> tuple[_Way, dict[str, Any]]:
+    """Return the way that finds readings in `(since, until]` sooner, and its parameters.
+
+    Past all rows, of which a sensor is taken to send one a minute; or with a probe for each
+    second and sensor, which with a million sensors is thousands of times quicker.
+    """
+    oldest_s, newest_s, sensors = session.execute(_SPREAD).one()
+    first_s = max(second_of(since_ms + 1), oldest_s or 0)
+    last_s = min(second_of(until_ms), newest_s or 0)
+    told = {
+        "keys": list(keys),
+        "since": since_ms,
+        "until": until_ms,
+        "first_s": first_s,
+        "last_s": last_s,
+    }
+    few = len(keys) * _ROWS_A_PROBE < (sensors or 0) / 60
+    return (_PROBE if few and last_s - first_s < _MOST_PROBES else _WALK), told
 
 
 def moved_ms(session: Session) -> int:
@@ -112,7 +193,11 @@ def at(session: Session, key: int, at_ms: int) -> Stored | None:
     row = session.execute(
         select(
             RecentReading.value, RecentReading.quality, RecentReading.raw, RecentReading.arrived_ms
-        ).where(RecentReading.at_ms == at_ms, RecentReading.sensor == key)
+        ).where(
+            RecentReading.end_s == second_of(at_ms),
+            RecentReading.sensor == key,
+            RecentReading.at_ms == at_ms,
+        )
     ).first()
     if row is not None:
         return Stored(at_ms, *row)
@@ -130,12 +215,9 @@ def hour_of(session: Session, key: int, end_ms: int) -> list[Stored]:
 
 def first_ms(session: Session, key: int, since_ms: int) -> int | None:
     """Return the instant of a sensor's first reading after `since_ms`."""
-    recent = session.scalar(
-        select(RecentReading.at_ms)
-        .where(RecentReading.sensor == key, RecentReading.at_ms > since_ms)
-        .order_by(RecentReading.at_ms)
-        .limit(1)
-    )
+    way, told = _way(session, [key], since_ms, FAR_MS)
+    row = session.execute(way.first, told).first()
+    recent = None if row is None else row.at_ms
     packed = (
         one.at_ms
         for end_ms, hour in session.execute(_OLDEST, {"key": key, "since": since_ms})
@@ -160,25 +242,27 @@ def all_since(session: Session, since_ms: int) -> Iterator[tuple[int, Stored]]:
     for key, end_ms, hour in packed:
         yield from ((key, one) for one in unpack(hour, end_ms) if one.at_ms > since_ms)
     recent = session.execute(
-        RECENT.where(RecentReading.at_ms > since_ms)
-        .order_by(RecentReading.at_ms)
+        RECENT.where(RecentReading.end_s >= second_of(since_ms + 1), RecentReading.at_ms > since_ms)
+        .order_by(*_IN_ORDER)
         .execution_options(yield_per=1000)
     )
     yield from ((row.sensor, Stored(*row[1:])) for row in recent)
 
 
+def recent_of_range(
+    session: Session, low: int, high: int, last_s: int
+) -> Iterator[tuple[int, Stored]]:
+    """Yield recent readings of the sensors from `low` to `high`, up to a second."""
+    first_s = session.scalar(select(func.min(RecentReading.end_s))) or 0
+    statement = _PROBE_RANGE if last_s - first_s < _MOST_PROBES else _WALK_RANGE
+    told = {"low": low, "high": high, "first_s": first_s, "last_s": last_s}
+    yield from ((row.sensor, Stored(*row[1:])) for row in session.execute(statement, told))
+
+
 def last_good(session: Session, key: int, until_ms: int) -> Stored | None:
     """Return the last believable reading up to `until_ms`, such as a counter's total."""
-    row = session.execute(
-        RECENT.where(
-            RecentReading.sensor == key,
-            RecentReading.at_ms <= until_ms,
-            RecentReading.quality <= BELIEVABLE,
-            RecentReading.value.is_not(None),
-        )
-        .order_by(RecentReading.at_ms.desc())
-        .limit(1)
-    ).first()
+    way, told = _way(session, [key], -1, until_ms)
+    row = session.execute(way.last_good, told).first()
     packed = (
         one
         for end_ms, hour in session.execute(
@@ -254,15 +338,8 @@ class _Both(NamedTuple):
 def _both(
     session: Session, keys: Collection[int], since_ms: int, until_ms: int
 ) -> dict[int, _Both]:
-    rows = session.execute(
-        _BOTH,
-        {
-            "keys": list(keys),
-            "since": since_ms,
-            "until": until_ms,
-            "hours": min(until_ms + HOUR_MS, FAR_MS),
-        },
-    )
+    way, told = _way(session, keys, since_ms, until_ms)
+    rows = session.execute(way.both, {**told, "hours": min(until_ms + HOUR_MS, FAR_MS)})
     found: dict[int, _Both] = {}
     for key, at_ms, value, quality, raw, arrived_ms, packed in rows:
         both = found.get(key)

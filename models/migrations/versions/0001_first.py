@@ -234,13 +234,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_reading_mark'))
     )
     op.create_table('reading_recent',
-    sa.Column('at_ms', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('end_s', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('sensor', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('at_ms', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('value', sa.Float(precision=53), nullable=True),
     sa.Column('quality', sa.SmallInteger(), nullable=False),
     sa.Column('raw', sa.Float(precision=53), nullable=True),
     sa.Column('arrived_ms', sa.BigInteger(), nullable=True),
-    sa.PrimaryKeyConstraint('at_ms', 'sensor', name=op.f('pk_reading_recent')),
+    sa.PrimaryKeyConstraint('end_s', 'sensor', 'at_ms', name=op.f('pk_reading_recent')),
     sqlite_with_rowid=False
     )
     op.create_table('rollup',
