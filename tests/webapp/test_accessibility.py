@@ -23,7 +23,7 @@ from models.keys import add_key
 from models.people import Actor, Grant, Organisation
 from models.registry import Site
 from models.scaffold import plan_scaffold
-from tests.harness.browser import PHONE, People, overflow_px, small_targets, violations
+from tests.harness.browser import AXE, PHONE, People, overflow_px, small_targets, violations
 from tests.webapp.cast import SYSTEM, Cast
 from tests.webapp.examples import load_examples
 from tests.webapp.test_gaps import hear, lose
@@ -173,7 +173,6 @@ class Walk:
             page.context.add_cookies([cookie])
         seen = len(self.people.complaints)
         between = "&" if "?" in visit.path else "?"
-        page.goto("about:blank")  # what the last page was still fetching aborts no other
         page.goto(f"{self.origin}{visit.path}{between}lang={language}")
         where = f"{visit.path} ({visit.role or 'visitor'}, {device}, {language}, {light})"
         self._note(where, [*violations(page), *self.people.complaints[seen:]])
@@ -189,7 +188,9 @@ class Walk:
     def _window(self, device: str, light: str) -> Page:
         if (device, light) not in self.windows:
             options = PHONE if device == "phone" else {}
-            self.windows[device, light] = self.people.page(color_scheme=light, **options)
+            page = self.people.page(color_scheme=light, **options)
+            page.context.add_init_script(path=AXE)
+            self.windows[device, light] = page
         return self.windows[device, light]
 
     def _note(self, where: str, faults: list[str]) -> None:
