@@ -64,12 +64,12 @@ _SINCE = bindparam("since", type_=BigInteger)
 _FIRST_S, _LAST_S = bindparam("first_s", type_=BigInteger), bindparam("last_s", type_=BigInteger)
 
 
-def _walking(recent: Select[Any]) -> Select[Any]:
+def _walking(recent: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """Return a statement about recent rows that walks from `first_s` to `last_s`."""
     return recent.where(RecentReading.end_s.between(_FIRST_S, _LAST_S))
 
 
-def _probing(recent: Select[Any]) -> Select[Any]:
+def _probing(recent: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """Return one that probes each of these seconds: sensors follow seconds in the key."""
     seconds = select(_FIRST_S.label("end_s")).cte("seconds", recursive=True)
     seconds = seconds.union_all(select(seconds.c.end_s + 1).where(seconds.c.end_s < _LAST_S))
@@ -129,7 +129,7 @@ class _Way(NamedTuple):
     last_good: Executable
 
 
-def _statements(recent: Select[Any]) -> _Way:
+def _statements(recent: Select[*tuple[Any, ...]]) -> _Way:
     good = recent.where(RecentReading.quality <= BELIEVABLE, RecentReading.value.is_not(None))
     return _Way(
         union_all(recent.add_columns(cast(null(), LargeBinary)), _OF_MANY),

@@ -37,6 +37,8 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
     "has_touch": True,
 }
+# What test_accessibility leaves to others: pages in a state that they make, seen twice.
+SEEN_ON = {"desk-light": ({}, "light"), "phone-dark": (PHONE, "dark")}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # Told that nobody reads what passed, it does half the work.
 _RUN_AXE = "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})"

@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 from models.base import bilingual
 from models.event import record
 from models.people import Organisation
-from tests.harness.browser import PHONE, violations
+from tests.harness.browser import SEEN_ON, violations
 from tests.webapp.cast import SYSTEM, Cast
 from webapp.db import db, site_now
 from webapp.policies import signed_in
@@ -54,8 +54,7 @@ def something_happens(cast: Cast, code: str) -> None:
             record(row, "add", by=SYSTEM, now=site_now(), session=session)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "theme"), SEEN_ON.values(), ids=SEEN_ON)
 def test_every_component_is_accessible_and_fits(people, cast, origin, device, theme):
     page = people.page(color_scheme=theme, **device)
     let_in(page, cast, origin)

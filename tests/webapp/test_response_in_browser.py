@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 
 from models.base import bilingual
 from models.closure import Closure
-from tests.harness.browser import PHONE, overflow_px, small_targets, violations
+from tests.harness.browser import PHONE, SEEN_ON, overflow_px, small_targets, violations
 from tests.webapp.response_world import World, make_world
 from webapp.papers import LONGEST_LINE
 from webapp.sessions import COOKIE
@@ -75,8 +75,7 @@ def test_the_longest_words_that_the_form_takes_still_fit_on_one_sheet(world, ori
     assert zh in page.content()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("device", "theme"), SEEN_ON.values(), ids=SEEN_ON)
 def test_every_page_is_accessible_and_fits(world, origin, people, device, theme):
     closure, incident, finding = world.closure(), world.incident(), world.finding()
     world.contact()

@@ -10,7 +10,7 @@ from werkzeug.serving import make_server
 
 from models.hold import hold_for_rain
 from models.photo import Photo
-from tests.harness.browser import PHONE, overflow_px, small_targets, violations
+from tests.harness.browser import PHONE, SEEN_ON, overflow_px, small_targets, violations
 from tests.models.house import NOW
 from tests.webapp import pictures
 from tests.webapp.yard import Yard, hours, standing_scaffold
@@ -128,8 +128,7 @@ def pages_of(works):
     }
 
 
-@pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("device", "theme"), SEEN_ON.values(), ids=SEEN_ON)
 def test_every_works_page_is_accessible_and_fits(yard, works, origin, people, theme, device):
     for person, paths in pages_of(works).items():
         page = people.page(color_scheme=theme, **device)
