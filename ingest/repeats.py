@@ -8,16 +8,17 @@ from hashlib import blake2b
 from ingest.formats.decoded import Decoded
 from ingest.message import Message
 
-KEPT_MS = 600_000  # ten minutes: longer than any broker or client waits before it sends again
+RECENT_MS = 600_000  # within ten minutes the first message after a reconnect may be a repeat
 MOST = 200_000
 
 
 class Repeats:
     """Keys of recent messages: the format's own, or a digest of the whole.
 
-    A digest counts only where a repeat is likely: a message marked DUP, or the first one after
-    a reconnect. Two equal messages otherwise are two measurements. Readings with a device's own
-    time need none of this, their key is that time.
+    A digest counts only where a repeat is likely: a message marked DUP, however late, since a
+    connection that stood still may send it hours later; or the first one soon after a reconnect.
+    Two equal messages otherwise are two measurements. Readings with a device's own time need none
+    of this, their key is that time. What came before a restart is not known any more.
     """
 
     def __init__(self) -> None:
@@ -51,5 +52,5 @@ class Repeats:
             return False
         if outcome.key:
             return True
-        recent = message.received_ms - seen_ms <= KEPT_MS
-        return recent and (message.dup or message.resumed)
+        recent = message.received_ms - seen_ms <= RECENT_MS
+        return message.dup or (message.resumed and recent)
