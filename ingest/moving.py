@@ -56,10 +56,10 @@ def _move(reading: Opens, writing: Opens, now: datetime) -> None:
     for low, high in slices:
         with reading() as session:
             hours = _gather(session, low, high, closed_ms)
-        days |= days_of(sensors, hours)
         for some in _chunks(sorted(hours)):
             with writing() as session:
-                merge_hours(session, sensors, {place: hours[place] for place in some})
+                made = merge_hours(session, sensors, {place: hours[place] for place in some})
+            days |= days_of(sensors, made)
     for ended in _chunks(sorted(day for day in days if day[1] <= closed_ms)):
         with writing() as session:
             write_days(session, sensors, ended)

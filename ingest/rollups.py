@@ -43,8 +43,7 @@ def keep(session: Session, sensors: Mapping[int, Any], rows: Sequence[Row]) -> N
     hours: dict[Hour, list[Stored]] = defaultdict(list)
     for row in late:
         hours[hour_end_ms(row.at_ms), row.sensor].append(row.stored())
-    merge_hours(session, sensors, hours)
-    days = days_of(sensors, hours)
+    days = days_of(sensors, merge_hours(session, sensors, hours))
     write_days(session, sensors, {day for day in days if day[1] <= closed_ms})
 
 
@@ -59,11 +58,11 @@ def merge_hours(
     session: Session,
     sensors: Mapping[int, Any],
     hours: Mapping[Hour, Sequence[Stored]],
-) -> None:
-    """Put readings into their packed hours, in order, and make those hours' rollups anew.
+) -> set[Hour]:
+    """Put readings into their packed hours, in order; return which hours' rollups are made anew.
 
-    Of two readings of one instant the one that lies there stays. The hours of a rain counter
-    that follow are made anew as well: their first credit begins at the last total before.
+    Of two readings of one instant the one that lies there stays. A rain counter's next hour with
+    a good total is made anew as well: its first credit begins at the last total before.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(_LOCK))
@@ -81,7 +80,9 @@ def merge_hours(
         ],
         ["end_ms", "sensor"],
     )
-    _write(session, HOUR_S, _bars(session, sensors, whole))
+    bars = _bars(session, sensors, whole)
+    _write(session, HOUR_S, [(key, bar) for (_, key), bar in bars.items()])
+    return set(bars)
 
 
 def days_of(sensors: Mapping[int, Any], hours: Iterable[Hour]) -> set[tuple[int, int]]:
@@ -138,8 +139,8 @@ def _pack(readings: Sequence[Stored], end_ms: int) -> bytes:
 
 def _bars(
     session: Session, sensors: Mapping[int, Any], hours: Mapping[Hour, Sequence[Stored]]
-) -> list[tuple[int, Bar]]:
-    found = []
+) -> dict[Hour, Bar]:
+    found = {}
     last: dict[int, Stored | None] = {}  # of rain counters: the last good total so far
     for (end_ms, key), readings in sorted(hours.items(), key=lambda one: one[0]):
         quantity = sensors[key].quantity if key in sensors else ""
@@ -147,9 +148,9 @@ def _bars(
         if quantity == "rain_total":
             before = _before(session, key, end_ms, last.get(key))
             last[key] = next(filter(is_good, reversed(readings)), before)
-        found.append((key, of_readings(end_ms, readings, quantity, before)))
+        found[end_ms, key] = of_readings(end_ms, readings, quantity, before)
         if quantity == "rain_total":
-            found += _following(session, key, end_ms, last[key], hours)
+            found |= _following(session, key, end_ms, last[key], hours)
     return found
 
 
@@ -166,18 +167,24 @@ def _following(
     end_ms: int,
     before: Stored | None,
     made: Mapping[Hour, Sequence[Stored]],
-) -> list[tuple[int, Bar]]:
-    """Return the next hour of a rain counter anew, where there is one that is not made anyway."""
+) -> dict[Hour, Bar]:
+    """Return a rain counter's next hour with a good total anew, unless it is made anyway."""
     next_ms = session.scalar(
         select(Rollup.end_ms)
-        .where(Rollup.sensor == key, Rollup.span_s == HOUR_S, Rollup.end_ms > end_ms)
+        .where(
+            Rollup.sensor == key,
+            Rollup.span_s == HOUR_S,
+            Rollup.end_ms > end_ms,
+            Rollup.count > 0,
+        )
         .order_by(Rollup.end_ms)
         .limit(1)
     )
     if next_ms is None or (next_ms, key) in made:
-        return []
+        return {}
     readings = stored.hour_of(session, key, next_ms)
-    return [(key, of_readings(next_ms, readings, "rain_total", before))] if readings else []
+    bar = of_readings(next_ms, readings, "rain_total", before)
+    return {(next_ms, key): bar} if readings else {}
 
 
 def _write(session: Session, span_s: int, bars: Iterable[tuple[int, Bar]]) -> None:

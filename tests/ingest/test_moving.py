@@ -125,6 +125,48 @@ def test_a_late_total_credits_its_own_hour_and_no_rain_twice(house: House) -> No
     assert after[0].value == pytest.approx(0.7)
 
 
+def test_a_late_total_before_midnight_takes_its_rain_from_the_day_after(store: Store) -> None:
+    house, midnight = House(store), NOW + 16 * HOUR
+    house.feed(rain(5, midnight - 90 * MINUTE), rain(12, midnight + 30 * MINUTE))
+    moving.close_hours(store, midnight + 25 * HOUR)
+    assert [day.value for day in bars_of(house, "R-01", DAY_S)] == [0, 7]
+
+    late = midnight + 25 * HOUR
+    house.feed(rain(10, midnight - 30 * MINUTE, received=late), now=late)
+
+    assert [day.value for day in bars_of(house, "R-01", DAY_S)] == [5, 2]
+
+
+def test_a_late_total_takes_its_rain_from_the_next_hour_that_has_a_good_one(store: Store) -> None:
+    house = House(store)
+    house.feed(rain(5, NOW + 10 * MINUTE), rain(200_000, NOW + 90 * MINUTE))
+    house.feed(rain(12, NOW + 150 * MINUTE))
+    moving.close_hours(store, LATER)
+
+    house.feed(rain(10, NOW + 50 * MINUTE, received=LATER), now=LATER)
+
+    assert [hour.value for hour in bars_of(house, "R-01", HOUR_S)] == [5, None, 2]
+
+
+def test_hours_that_close_together_credit_no_rain_twice_over_one_of_bad_totals(
+    store: Store,
+) -> None:
+    house = House(store)
+    house.feed(rain(5, NOW + 10 * MINUTE), rain(200_000, NOW + 90 * MINUTE))
+    house.feed(rain(12, NOW + 150 * MINUTE))
+    with store.writing() as session:
+        sensors, later_ms = moving._sensors(session), moving._close(session, LATER)
+        (key,) = (key for key, one in sensors.items() if one.quantity == "rain_total")
+        hours = moving._gather(session, key, key, later_ms)
+        first, bad, last = sorted(hours)
+        merge_hours(session, sensors, {last: hours[last]})
+        made = merge_hours(session, sensors, {first: hours[first], bad: hours[bad]})
+    moving.close_hours(store, LATER)
+
+    assert made == {first, bad, last}
+    assert [hour.value for hour in bars_of(house, "R-01", HOUR_S)] == [0, None, 7]
+
+
 def test_the_day_of_a_sensor_that_fell_silent_is_made_when_it_is_over(house: House) -> None:
     moving.close_hours(house.store, LATER)
     assert [bar.count for bar in bars_of(house, "C-01", DAY_S)] == [13]
