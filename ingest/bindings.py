@@ -64,6 +64,11 @@ class SensorFacts:
         return None
 
     @property
+    def begins_ms(self) -> tuple[int, ...]:
+        """From when on each instrument has stood there."""
+        return tuple(stretch.begins_ms for stretch in self.stretches)
+
+    @property
     def silent_after_ms(self) -> int:
         """How long after it was last heard it is overdue, unless its device said goodbye."""
         return silence_due_ms(self.interval_ms / 1000, 0)

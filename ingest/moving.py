@@ -19,7 +19,7 @@ from models.bars import day_end_ms
 from models.packed import Stored
 from models.reading import ReadingMark, RecentReading
 from models.registry import Site
-from models.sensor import Sensor
+from models.sensor import Sensor, counters_begin
 from models.store import Store
 from models.stored import HOUR_MS, hour_end_ms, moved_ms, recent_of_range
 from models.times import to_ms
@@ -97,7 +97,8 @@ def _sensors(session: Session) -> dict[int, Measured]:
     rows = session.execute(
         select(Sensor.key, Sensor.quantity, Site.timezone).join(Site, Site.id == Sensor.site_id)
     )
-    return {key: Measured(quantity, zone) for key, quantity, zone in rows}
+    begins = counters_begin(session)
+    return {key: Measured(quantity, zone, begins.get(key, ())) for key, quantity, zone in rows}
 
 
 def _slices(session: Session, closed_ms: int) -> Iterator[tuple[int, int]]:

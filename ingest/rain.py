@@ -87,7 +87,7 @@ def follow(
         gauge = memory.gauge(facts)
         if row.judged_ms <= gauge.last_ms:
             continue  # out of order: its hours are made again, its episode is not
-        credit = gauge.read(row.judged_ms, row.value)
+        credit = gauge.read(row.judged_ms, row.value, facts.begins_ms)
         for site_id in served(judges, facts):
             spell = memory.spell(site_id)
             changed = spell.on_heard(row.judged_ms)

@@ -29,6 +29,7 @@ class Measured(NamedTuple):
 
     quantity: str
     timezone: str
+    begins_ms: tuple[int, ...] = ()  # from when on each counter of rain has hung there
 
 
 def keep(session: Session, sensors: Mapping[int, Any], rows: Sequence[Row]) -> None:
@@ -144,13 +145,14 @@ def _bars(
     last: dict[int, Stored | None] = {}  # of rain counters: the last good total so far
     for (end_ms, key), readings in sorted(hours.items(), key=lambda one: one[0]):
         quantity = sensors[key].quantity if key in sensors else ""
+        begins_ms = sensors[key].begins_ms if key in sensors else ()
         before = None
         if quantity == "rain_total":
             before = _before(session, key, end_ms, last.get(key))
             last[key] = next(filter(is_good, reversed(readings)), before)
-        found[end_ms, key] = of_readings(end_ms, readings, quantity, before)
+        found[end_ms, key] = of_readings(end_ms, readings, quantity, before, begins_ms)
         if quantity == "rain_total":
-            found |= _following(session, key, end_ms, last[key], hours)
+            found |= _following(session, key, end_ms, last[key], hours, begins_ms)
     return found
 
 
@@ -167,6 +169,7 @@ def _following(
     end_ms: int,
     before: Stored | None,
     made: Mapping[Hour, Sequence[Stored]],
+    begins_ms: Sequence[int],
 ) -> dict[Hour, Bar]:
     """Return a rain counter's next hour with a good total anew, unless it is made anyway."""
     next_ms = session.scalar(
@@ -183,7 +186,7 @@ def _following(
     if next_ms is None or (next_ms, key) in made:
         return {}
     readings = stored.hour_of(session, key, next_ms)
-    bar = of_readings(next_ms, readings, "rain_total", before)
+    bar = of_readings(next_ms, readings, "rain_total", before, begins_ms)
     return {(next_ms, key): bar} if readings else {}
 
 

@@ -45,24 +45,37 @@ def day_start_ms(end_ms: int, timezone: str) -> int:
 
 
 def of_readings(
-    end_ms: int, readings: Sequence[Stored], quantity: str, before: Stored | None = None
+    end_ms: int,
+    readings: Sequence[Stored],
+    quantity: str,
+    before: Stored | None = None,
+    begins_ms: Sequence[int] = (),
 ) -> Bar:
-    """Return the hour of its readings; a counter needs the last good total before them."""
+    """Return the hour of its readings; a counter needs the last good total before them.
+
+    `begins_ms`: from when on each counter has hung there.
+    """
     worst = max((one.quality for one in readings), default=MISSING)
     good = [one for one in readings if is_good(one)]
     if not good:
         return Bar(end_ms, None, None, None, 0, worst)
-    values = _credits(quantity, before, good) if is_rain(quantity) else [_value(o) for o in good]
-    value = sum(values) if is_rain(quantity) else sum(values) / len(values)
+    rain = is_rain(quantity)
+    values = _credits(quantity, before, good, begins_ms) if rain else list(map(_value, good))
+    value = sum(values) if rain else sum(values) / len(values)
     return Bar(end_ms, _round(value), min(values), max(values), len(good), worst)
 
 
-def hours_of(readings: Sequence[Stored], quantity: str, before: Stored | None = None) -> list[Bar]:
+def hours_of(
+    readings: Sequence[Stored],
+    quantity: str,
+    before: Stored | None = None,
+    begins_ms: Sequence[int] = (),
+) -> list[Bar]:
     """Return the hours of readings in order of time; `before` is the last good one before them."""
     found = []
     for end_ms, hour in groupby(readings, key=lambda one: hour_end_ms(one.at_ms)):
         listed = list(hour)
-        found.append(of_readings(end_ms, listed, quantity, before))
+        found.append(of_readings(end_ms, listed, quantity, before, begins_ms))
         before = next(filter(is_good, reversed(listed)), before)
     return found
 
@@ -83,12 +96,14 @@ def of_hours(end_ms: int, hours: Sequence[Bar], quantity: str) -> Bar:
     return Bar(end_ms, _round(value), low, high, count, worst)
 
 
-def _credits(quantity: str, before: Stored | None, good: Sequence[Stored]) -> list[float]:
+def _credits(
+    quantity: str, before: Stored | None, good: Sequence[Stored], begins_ms: Sequence[int]
+) -> list[float]:
     """Return the millimetres that each reading credits."""
     gauge = Gauge(counter=quantity == "rain_total")
     if gauge.counter and before is not None:
         gauge.read(before.at_ms, _value(before))
-    found = (gauge.read(one.at_ms, _value(one)) for one in good)
+    found = (gauge.read(one.at_ms, _value(one), begins_ms) for one in good)
     return [mm_of(credit.um) if credit else 0.0 for credit in found]
 
 

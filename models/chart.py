@@ -238,7 +238,7 @@ def with_growing(
     for spot in spots:
         if spot.value is None or spot.at_ms <= last_ms - HOUR_MS:
             continue
-        credit = reader.read(spot.at_ms, spot.value)
+        credit = reader.read(spot.at_ms, spot.value, gauge.begins_ms)
         if spot.at_ms > last_ms:
             heard = True
             fallen += credit.um if credit else 0

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from models import stored
 from models.bars import is_rain
 from models.rules.rain import Gauge, grade, mm_of
-from models.sensor import Sensor
+from models.sensor import Sensor, counters_begin
 from models.times import to_ms
 
 # A gauge that reports hourly has its last total before the window within this.
@@ -49,11 +49,12 @@ def caught_by(
     gauges = {s.key: s for s in sensors if is_rain(s.quantity) and s.retired_at is None}
     since_ms = to_ms(now - timedelta(hours=hours))
     found = stored.of_many(session, list(gauges), since_ms - BEFORE_MS, to_ms(now))
+    begins = counters_begin(session, gauges)
     caught: dict[int, int] = {}
     for key, readings in found.items():
         gauge = Gauge(counter=gauges[key].quantity == "rain_total")
         for one in filter(stored.is_good, readings):
-            credit = gauge.read(one.at_ms, one.value or 0.0)
+            credit = gauge.read(one.at_ms, one.value or 0.0, begins.get(key, ()))
             if one.at_ms > since_ms:
                 caught[key] = caught.get(key, 0) + (credit.um if credit else 0)
     return {key: mm_of(um) for key, um in caught.items()}

@@ -15,7 +15,7 @@ from models import stored
 from models.bars import Bar, day_end_ms, day_start_ms, hours_of, is_rain, of_hours
 from models.packed import Stored
 from models.reading import DAY_S, HOUR_S, Rollup, SensorState
-from models.sensor import Epoch, Sensor
+from models.sensor import Epoch, Sensor, counters_begin
 from models.stored import HOUR_MS, hour_end_ms
 from models.times import to_ms
 
@@ -158,17 +158,20 @@ def _hours(
     until_ms = hour_end_ms(until_ms)
     if since_ms >= until_ms:
         return found
+    begins = counters_begin(session, named)
     for key, readings in stored.of_many(session, named, since_ms, until_ms).items():
-        found[key] += _open_hours(session, named[key], readings)
+        found[key] += _open_hours(session, named[key], readings, begins.get(key, ()))
     return found
 
 
-def _open_hours(session: Session, sensor: Sensor, readings: Sequence[Stored]) -> list[Bar]:
+def _open_hours(
+    session: Session, sensor: Sensor, readings: Sequence[Stored], begins_ms: Sequence[int]
+) -> list[Bar]:
     """Return the hours of some readings that lie in whole hours, in order of time."""
     before = None
     if sensor.quantity == "rain_total" and readings:
         before = stored.last_good(session, sensor.key, hour_end_ms(readings[0].at_ms) - HOUR_MS)
-    return hours_of(readings, sensor.quantity, before)
+    return hours_of(readings, sensor.quantity, before, begins_ms)
 
 
 def _written(

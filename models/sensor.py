@@ -1,11 +1,12 @@
 """Sensors and their epochs: from when to when a device's channel measured what, and where."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Integer, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
+from sqlalchemy import ColumnElement, ForeignKey, Integer, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, relationship
 
 from models.base import Base, Noun
 from models.event import record
@@ -13,6 +14,7 @@ from models.people import Actor, staff_scope
 from models.pulse import bump
 from models.reasons import reason
 from models.registry import Building, Element, Site
+from models.times import to_ms
 
 EPOCH_KINDS = ("install", "move", "re-zero", "calibrate", "maintain", "retired")
 # Somebody was at the sensor: a silence before it is over, and one after it is another.
@@ -62,6 +64,11 @@ class Sensor(Noun, Base):
     def subject(self) -> str:
         """`sensor:tianning/C-07`."""
         return f"sensor:{self.site.code}/{self.code}"
+
+    @property
+    def begins_ms(self) -> tuple[int, ...]:
+        """From when on each instrument has stood there."""
+        return tuple(to_ms(epoch.since) for epoch in self.epochs if not epoch.continues)
 
     @classmethod
     def visible_to(cls, actor: Actor) -> ColumnElement[bool]:
@@ -143,6 +150,24 @@ class Epoch(Base):
     continues: Mapped[bool] = mapped_column(default=False)  # the rules' baselines go on
     by_id: Mapped[uuid.UUID | None]
     sensor: Mapped[Sensor] = relationship(back_populates="epochs")
+
+
+def counters_begin(
+    session: Session, keys: Iterable[int] | None = None
+) -> dict[int, tuple[int, ...]]:
+    """Return from when on each counter of rain has hung there, by the sensor's key; one query."""
+    begun = (
+        select(Sensor.key, Epoch.since)
+        .join(Epoch.sensor)
+        .where(Sensor.quantity == "rain_total", Epoch.continues.is_(False))
+        .order_by(Sensor.key, Epoch.since)
+    )
+    if keys is not None:
+        begun = begun.where(Sensor.key.in_(list(keys)))
+    found: dict[int, tuple[int, ...]] = {}
+    for key, since in session.execute(begun):
+        found[key] = (*found.get(key, ()), to_ms(since))
+    return found
 
 
 def _bump(sensor: Sensor) -> None:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from models.rules.durations import DAY_MS, HOUR_MS
@@ -61,11 +61,12 @@ class Gauge:
         self.last_ms = -1
         self.total_um: int | None = None
 
-    def read(self, at_ms: int, mm: float) -> Credit | None:
+    def read(self, at_ms: int, mm: float, begins_ms: Sequence[int] = ()) -> Credit | None:
         """Take one believable reading; return what it credits, None where that is no rain.
 
-        A counter's rise is credited to the time since its previous total, a fall re-bases. An
-        increment is credited to its own instant: what was lost before it stays lost.
+        A counter's rise is credited to the time since its previous total, a fall re-bases, and
+        so does another counter: `begins_ms` says from when on each has hung there. An increment
+        is credited to its own instant: what was lost before it stays lost.
         """
         um = round(mm * UM)
         if not self.counter:
@@ -74,6 +75,8 @@ class Gauge:
         since_ms, before = self.last_ms, self.total_um
         self.last_ms, self.total_um = at_ms, um
         if before is None or um <= before:
+            return None
+        if any(since_ms <= begun_ms < at_ms for begun_ms in begins_ms):
             return None
         return Credit(since_ms, at_ms, um - before)
 

@@ -6,10 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from models.inspection import Inspection
+from models.rainfall import rainfall
+from models.reading import HOUR_S, RainEpisode
+from models.readings import bars
 from models.registry import Site
 from models.scaffold import Scaffold
+from models.sensor import Sensor
 from models.store import Store
-from tests.ingest.house import NOW, House, rain
+from tests.ingest.house import NOW, House, rain, registry, senml
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -43,6 +47,27 @@ def test_a_hold_is_never_older_than_the_rain_that_shows_it(house: House) -> None
     house.feed(rain(0.0), rain(16.0, NOW + HOUR, received=late), now=NOW)
 
     assert held(house) == {"SC-1": late}
+
+
+def test_a_counter_that_was_replaced_makes_no_rain(house: House) -> None:
+    house.feed(rain(5.0, NOW + 10 * MINUTE))
+    document = registry()
+    document["sites"][0]["sensors"][0]["source"]["device"] = "node-3"
+    house.load(document, NOW + 30 * MINUTE)
+
+    house.feed(*(senml("node-3", "rain", total, NOW + (70 + total) * MINUTE) for total in (65, 66)))
+
+    with house.store.reading() as session:
+        (episode,) = session.scalars(select(RainEpisode))
+        gauge = session.scalars(select(Sensor).where(Sensor.code == "R-01")).one()
+        end = NOW + 3 * HOUR
+        assert episode.sums["12"] == 1
+        assert rainfall(session, [gauge], end, hours=12)[gauge.site_id].mm == 1
+        growing = bars(session, gauge, HOUR_S, NOW, end)
+    house.close_hours(end)
+    with house.store.reading() as session:
+        assert bars(session, gauge, HOUR_S, NOW, end) == growing
+    assert [hour.value for hour in growing] == [0, 1]
 
 
 def test_a_scaffold_handed_over_while_nobody_knows_the_weather_is_held_too(house: House) -> None:
