@@ -18,11 +18,13 @@ from ingest.saving import LAGS_AT_MOST_MS, Unsaved, may_lag
 from ingest.storing import insert_or_replace, upsert, write_many
 from models import stored
 from models.alert import Subject
+from models.packed import Stored
 from models.reading import SensorState, ZoneState
 from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
 from models.rules.spec import Combination, Threshold
+from models.units import NOT_EVALUATED
 
 DAY_MS = 86_400_000
 LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
@@ -522,6 +524,14 @@ def _corrected(
     if stretch is not None:
         since_ms = max(since_ms, stretch.begins_ms)
     scale, offset = (1.0, 0.0) if stretch is None else (stretch.scale, stretch.offset)
-    for at_ms, value, quality, _, _ in list(stored.between(session, facts.key, since_ms, until_ms)):
-        corrected = None if value is None else value * scale + offset
-        yield Sample(at_ms, corrected, quality, at_ms)
+    for one in list(stored.between(session, facts.key, since_ms, until_ms)):
+        if _was_judged(one):
+            corrected = None if one.value is None else one.value * scale + offset
+            yield Sample(one.at_ms, corrected, one.quality, one.at_ms)
+
+
+def _was_judged(one: Stored) -> bool:
+    """Whether a reading was for the rules: simulated, replayed and old ones were stored alone."""
+    if one.quality == NOT_EVALUATED:
+        return False
+    return one.arrived_ms is None or one.arrived_ms - one.at_ms <= HISTORY_MS

@@ -38,7 +38,7 @@ from models.pulse import bump, registry_version
 from models.reasons import Reason
 from models.rules.judge import Sample
 from models.times import from_ms, to_ms
-from models.units import canonical_unit, quality_of, to_canonical
+from models.units import BAD, NOT_EVALUATED, canonical_unit, quality_of, to_canonical
 
 log = logging.getLogger(__name__)
 
@@ -308,7 +308,7 @@ class Pipeline:
             if memory.queued_ms is None:
                 judges.expect(memory)
         self.heard.note_bound(message, one, memory)
-        previous = memory.value if memory.quality in (1, 2) else None
+        previous = memory.value if memory.quality == GOOD else None
         quality = quality_of(facts.quantity, value, previous, (at_ms - memory.at_ms) / 1000)
         quality = max(one.quality, quality)
         raw = one.raw_value
@@ -351,6 +351,9 @@ class Pipeline:
         self.heard.note_bound(message, measurement, memory)
         judged_ms = _judged_ms(memory, message, at_ms)
         row = _row(facts, memory, message, measurement, judged_ms)
+        unjudged = _is_unjudged(message, measurement)
+        if unjudged and row.quality < BAD:
+            row = row._replace(quality=NOT_EVALUATED)
         newer = memory.at_ms is None or judged_ms > memory.at_ms
         known = None
         if memory.stored_ms is not None and at_ms <= memory.stored_ms:
@@ -365,7 +368,7 @@ class Pipeline:
             batch.rows[key, at_ms] = row
             batch.readings += 1
             memory.stored_ms = max(at_ms, memory.stored_ms or at_ms)
-        history = _is_history(facts, message, measurement)
+        history = unjudged or _is_old(facts, message, at_ms)
         if not newer:
             if not history:
                 batch.out_of_order[key] = min(at_ms, batch.out_of_order.get(key, at_ms))
@@ -429,15 +432,19 @@ def _reread(judges: Judges, measurement: Measurement) -> Measurement:
     return measurement._replace(value=value, unit=canonical, quality=GOOD, fault="")
 
 
-def _is_history(facts: SensorFacts, message: Message, measurement: Measurement) -> bool:
-    """Return whether a reading is only stored and drawn: old, replayed, or nobody's measurement.
+def _is_unjudged(message: Message, measurement: Measurement) -> bool:
+    """Return whether a reading is only stored and drawn: replayed, or nobody's measurement.
 
-    A broker marks what it had kept; to the receiver every message is news.
+    It is stored as "not evaluated", so that no rule sees it later either. A broker marks what it
+    had kept; to the receiver every message is news.
     """
     kept = message.retain and message.source == "subscriber"
-    if measurement.historical or measurement.simulated or kept:
-        return True
-    return delay_of(measurement.at_ms, message.received_ms, facts.interval_ms) == "history"
+    return measurement.historical or measurement.simulated or kept
+
+
+def _is_old(facts: SensorFacts, message: Message, at_ms: int) -> bool:
+    """Return whether a reading came too late for the rules; its arrival is stored with it."""
+    return delay_of(at_ms, message.received_ms, facts.interval_ms) == "history"
 
 
 def _judged_ms(memory: SensorMemory, message: Message, at_ms: int) -> int:
@@ -463,7 +470,7 @@ def _row(
     number = float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else None
     value = _canonical(facts, measurement)
     elapsed_s = None
-    previous = memory.value if memory.quality in (1, 2) else None
+    previous = memory.value if memory.quality == GOOD else None
     if memory.at_ms is not None and judged_ms > memory.at_ms:
         elapsed_s = (judged_ms - memory.at_ms) / 1000
     else:

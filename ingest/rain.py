@@ -19,6 +19,7 @@ from models.registry import Site
 from models.rules.episode import Episode, Spell
 from models.rules.rain import HOURS_OF_GREATEST, Gauge
 from models.times import from_ms
+from models.units import NOT_EVALUATED
 
 BELIEVABLE = 3
 SPELL = "$rain"  # the name under which a site's spell lies among the packed states
@@ -84,6 +85,8 @@ def follow(
         facts = judges.bindings.sensors[row.sensor]
         if not facts.is_rain or row.value is None or row.quality > BELIEVABLE:
             continue
+        if row.quality == NOT_EVALUATED:
+            continue  # simulated, replayed, or kept by a broker
         gauge = memory.gauge(facts)
         if row.judged_ms <= gauge.last_ms:
             continue  # out of order: its hours are made again, its episode is not
