@@ -47,15 +47,24 @@ def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
     """Raise what an out-of-order reading shows and no alert of that time tells; clear nothing.
 
     A new alert follows its own stretch to its end; one that stands is left alone unless the
-    reading shows a higher level than it has ever told of.
+    reading shows a higher level than it has ever told of, or that it is not over after all.
     """
     opened: dict[tuple[str, str], Alert] = {}
+    lifted: dict[tuple[str, str], Alert] = {}
     for one in found:
         if one.rule.rule.condition:
+            if one.stands:
+                _write_condition(session, one, now)
             continue
         key = (one.rule.code, one.subject.text)
         known = opened.get(key)
-        if known is None:
+        if one.stands:
+            known = known or _live(session, {one.subject.text}).get(key)
+            if known is not None and _tells(known, one):
+                continue
+        elif known is None:
+            if one.step.to == "latched" and key in lifted:
+                learn_late(lifted[key], _verdict(one), now, RULE)
             if one.step.to not in ("raised", "escalated"):
                 continue
             of_then = _of_that_time(session, one)
@@ -63,6 +72,7 @@ def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
                 continue
             standing = next((alert for alert in of_then if alert.live), None)
             if standing is not None:
+                lifted[key] = standing
                 if learn_late(standing, _verdict(one), now, RULE):
                     page(session, standing, _told(standing, one), now)
                 continue
@@ -107,6 +117,10 @@ def _of_that_time(session: Session, one: Found) -> list[Alert]:
         for row in rows
         if row.live or (row.observed_at <= at and (row.cleared_at is None or row.cleared_at >= at))
     ]
+
+
+def _tells(alert: Alert, one: Found) -> bool:
+    return alert.active and rank(alert.severity) >= rank(one.step.severity)
 
 
 def _weighed(session: Session, one: Found) -> Verdict:

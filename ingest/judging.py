@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any, NamedTuple, cast
@@ -13,6 +13,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings, SensorFacts
+from ingest.replaying import HISTORY_MS, Again, judged_again, lesson, seen
 from ingest.rulebook import InForce, Rulebook
 from ingest.saving import LAGS_AT_MOST_MS, Unsaved, may_lag
 from ingest.storing import insert_or_replace, upsert, write_many
@@ -23,12 +24,10 @@ from models.reading import SensorState, ZoneState
 from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
-from models.rules.spec import Combination, Threshold
-from models.units import NOT_EVALUATED
+from models.rules.spec import Combination
 
 DAY_MS = 86_400_000
 LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
-HISTORY_MS = DAY_MS  # older than this on arrival: stored and drawn, pages nobody
 # Kinds to which time alone says something; the others judge on readings only.
 TICKING = ("silence", "accumulation")
 _SAVE_STATE = insert_or_replace(cast(Table, SensorState.__table__), "sensor")
@@ -43,7 +42,8 @@ class Found(NamedTuple):
     subject: Subject
     step: Step
     arrived_ms: int | None = None
-    late: bool = False
+    late: bool = False  # shown by a reading that came out of order
+    stands: bool = False  # such a reading shows that it holds now
 
 
 class SensorMemory:
@@ -281,17 +281,34 @@ class Judges:
                 zone = self.bindings.zones[subject]
                 yield from (Found(one, zone, step) for step in steps)
 
-    def again(self, session: Session, facts: SensorFacts, at_ms: int) -> Iterator[Found]:
-        """Judge the stretch round an out-of-order reading anew; the memory stays as it is."""
-        memory = self.sensors[facts.key]
-        until_ms = memory.at_ms or at_ms
-        samples = list(_corrected(session, facts, at_ms - LOOKBACK_MS, until_ms))
-        for one, _ in memory.states:
-            if one.kind == "silence":
-                continue
-            for step in judge.backtest(one.rule, samples, facts.quantity):
-                if step.observed_ms >= at_ms:
-                    yield Found(one, facts.subject, step, late=True)
+    def again(self, session: Session, late: Mapping[int, Sequence[Stored]]) -> list[Found]:
+        """Judge the stretches again in which a sensor's readings came out of order.
+
+        Its rules then remember what they would in order, but let go of nothing that they hold.
+        """
+        found: list[Found] = []
+        of = [(self.bindings.sensors[key], self.sensors[key], some) for key, some in late.items()]
+        for again, steps in judged_again(session, of):
+            one, subject = again.one, again.facts.subject
+            since = [step for step in steps if step.observed_ms >= again.at_ms]
+            found += [Found(one, subject, step, late=True) for step in since]
+            found += self._go_on(again, steps)
+        return found
+
+    def _go_on(self, again: Again, steps: Sequence[Step]) -> Iterator[Found]:
+        """Go on from what was judged again; yield what a rule now holds and did not before."""
+        one, live, state = again.one, again.live, again.state
+        before, held = live.verdict.rank, state.verdict.rank
+        again.memory.touch()
+        if held < before:
+            live.verdict.latched = max(live.verdict.latched, state.verdict.latched)
+            return
+        state.verdict.go_on(live.verdict)
+        again.memory.states[again.place] = one, state
+        if held > before:
+            stands = replace(steps[-1], to="raised", severity=state.verdict.severity)
+            mine, *others = self._spread(one, again.facts, state, [stands], None)
+            yield from (mine._replace(late=True, stands=True), *others)
 
     def forget_latch(self, rule_code: str, subject: str, at_ms: int) -> None:
         """Tell the rule that a person has reset its alert after an inspection."""
@@ -506,32 +523,11 @@ def _let_go(one: InForce, at_ms: int) -> Step:
 
 
 def _past(session: Session, facts: SensorFacts, one: InForce, until_ms: int) -> Iterator[Sample]:
-    """Read what a rule needs to have seen: its baseline's hours, and the longest window."""
-    since_ms = until_ms - LOOKBACK_MS
-    if isinstance(one.rule, Threshold) and one.rule.of == "change":
-        stretch = facts.stretch_at(until_ms)
-        first = stored.first_ms(session, facts.key, stretch.begins_ms if stretch else 0)
-        if first is not None and first < since_ms:
-            yield from _corrected(session, facts, first - 1, first + one.rule.baseline.over_ms)
-    yield from _corrected(session, facts, since_ms, until_ms)
-
-
-def _corrected(
-    session: Session, facts: SensorFacts, since_ms: int, until_ms: int
-) -> Iterator[Sample]:
-    """Read the stored samples of the newest epoch in a stretch, as the rules see them."""
+    """Read what a rule needs to have seen of the newest epoch: its lesson, the longest window."""
     stretch = facts.stretch_at(until_ms)
-    if stretch is not None:
-        since_ms = max(since_ms, stretch.begins_ms)
-    scale, offset = (1.0, 0.0) if stretch is None else (stretch.scale, stretch.offset)
-    for one in list(stored.between(session, facts.key, since_ms, until_ms)):
-        if _was_judged(one):
-            corrected = None if one.value is None else one.value * scale + offset
-            yield Sample(one.at_ms, corrected, one.quality, one.at_ms)
-
-
-def _was_judged(one: Stored) -> bool:
-    """Whether a reading was for the rules: simulated, replayed and old ones were stored alone."""
-    if one.quality == NOT_EVALUATED:
-        return False
-    return one.arrived_ms is None or one.arrived_ms - one.at_ms <= HISTORY_MS
+    begins_ms = stretch.begins_ms if stretch else 0
+    since_ms = max(begins_ms, until_ms - LOOKBACK_MS)
+    state = judge.fresh_state(one.rule, facts.quantity)
+    readings = list(lesson(session, facts, one.rule, state, begins_ms, since_ms))
+    readings += stored.between(session, facts.key, since_ms, until_ms)
+    return (sample for _, sample in seen(facts, readings))

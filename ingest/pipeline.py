@@ -21,12 +21,13 @@ from ingest.formats.decoded import GOOD, Decoded, Measurement, Unreadable, quara
 from ingest.formats.memory import Memory
 from ingest.formats.times import AHEAD_GOOD_MS
 from ingest.gaps import Gaps
-from ingest.judging import HISTORY_MS, Found, Judges, SensorMemory, delay_of
+from ingest.judging import Found, Judges, SensorMemory, delay_of
 from ingest.lessons import Lessons
 from ingest.message import Message
 from ingest.own_device import held_to_key
 from ingest.own_profiles import OwnProfiles
 from ingest.repeats import Repeats
+from ingest.replaying import HISTORY_MS
 from ingest.rulebook import Rulebook
 from ingest.saving import may_lag
 from ingest.spoke import Spoke
@@ -34,6 +35,7 @@ from ingest.storing import LATE_MS, Row
 from ingest.watermarks import Watermarks
 from ingest.weak import Weak
 from models import stored
+from models.packed import Stored
 from models.pulse import bump, registry_version
 from models.reasons import Reason
 from models.rules.judge import Sample
@@ -59,7 +61,7 @@ class Batch:
     rows: dict[tuple[int, int], Row] = field(default_factory=dict)  # by sensor and instant
     waiting: list[dict[str, Any]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
-    out_of_order: dict[int, int] = field(default_factory=dict)  # sensor to the earliest of them
+    out_of_order: dict[int, list[Stored]] = field(default_factory=dict)  # by sensor
     readings: int = 0
     repeats: int = 0
 
@@ -157,9 +159,9 @@ class Pipeline:
         storing.keep_waiting(session, batch.waiting)
         self.gaps.note(session, decoded)
         alerting.write(session, batch.found, now)
-        for key, at_ms in batch.out_of_order.items():
-            late = judges.again(session, judges.bindings.sensors[key], at_ms)
-            alerting.write_late(session, list(late), now)
+        late = judges.again(session, batch.out_of_order)
+        alerting.write_late(session, [one for one in late if one.late], now)
+        alerting.write(session, [one for one in late if not one.late], now)
         rain.follow(session, self.rain, judges, list(batch.rows.values()), now)
         return batch
 
@@ -371,7 +373,7 @@ class Pipeline:
         history = unjudged or _is_old(facts, message, at_ms)
         if not newer:
             if not history:
-                batch.out_of_order[key] = min(at_ms, batch.out_of_order.get(key, at_ms))
+                batch.out_of_order.setdefault(key, []).append(row.stored())
             return False
         memory.at_ms, memory.value, memory.quality = judged_ms, row.value, row.quality
         memory.touch()

@@ -326,8 +326,14 @@ def learn_late(alert: Alert, verdict: Verdict, now: datetime, by: Actor) -> bool
     """Lift an alert that stands to the higher level that a reading shows which came late.
 
     Return whether people are to be paged. It never clears, and never makes active again what a
-    newer reading has cleared: it is to be seen anew. The caller commits.
+    newer reading has cleared: it is to be seen anew, and after an inspection where the higher
+    level latches. The caller commits.
     """
+    if verdict.to == "latched":
+        if not alert.active and not alert.latched:
+            alert.latched = True
+            _note(alert, verdict, now, by)
+        return False
     if rank(verdict.severity) <= rank(alert.peak):
         return False
     was_active, cleared_at = alert.active, alert.cleared_at

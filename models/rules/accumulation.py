@@ -37,6 +37,16 @@ class AccumulationState:
             return NO_STEPS
         return self._judge(rule, at_ms, credit, quality < QUESTIONABLE, True, arrived_ms)
 
+    def heeds(self, rule: Accumulation, sample: Sample) -> bool:
+        """Say whether a late reading can change a verdict: not where it tells of no rain."""
+        if sample.value is None or sample.quality > QUESTIONABLE:
+            return False
+        um = um_of(sample.value)
+        if not self.gauge.counter:
+            return um > 0 or not self.idle
+        # The same total before, then and ever since: nothing is credited otherwise.
+        return um != self.gauge.total_um or self.windows[0].last_ms >= sample.at_ms
+
     def on_tick(self, rule: Accumulation, now_ms: int, heard_until_ms: int | None) -> list[Step]:
         """Let windows run empty, but only up to the moment when the gauge was last heard."""
         until_ms = min(now_ms, heard_until_ms or -1)

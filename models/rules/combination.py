@@ -137,6 +137,10 @@ class CombinationState:
         """Do nothing: a combination hears of rules, not of readings."""
         return NO_STEPS
 
+    def heeds(self, rule: Combination, sample: Sample) -> bool:
+        """Never: a combination hears of rules."""
+        return False
+
     def new_epoch(self, rule: Combination, at_ms: int) -> None:
         """Do nothing: the rules that it hears of begin anew themselves."""
 

@@ -19,6 +19,7 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 _SAMPLES = re.compile(r"(\d+)\s*samples?")
 LONGEST_MS = 3_660 * DAY_MS
 MOST_SAMPLES = 10_000
+MISSED_INTERVALS = 3  # readings further apart than so many intervals are a silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Delay:
     def ripe(self, span_ms: int, samples: int) -> bool:
         """Say whether so many readings over such a span are enough."""
         return span_ms >= self.ms and samples >= self.samples
+
+    def longest_ms(self, interval_ms: int) -> int:
+        """Return how long it can take, of a sensor that is heard as often as it should be."""
+        return max(self.ms, self.samples * MISSED_INTERVALS * interval_ms)
 
     def __str__(self) -> str:
         return f"{self.samples} samples" if self.samples > 1 else span_text(self.ms)

@@ -154,6 +154,12 @@ class Verdict:
         self.latched = 0
         self._rank_now(levels)
 
+    def go_on(self, before: "Verdict") -> None:
+        """Take the place of one that knew less: its latch stays, and since when it held."""
+        self.latched = max(self.latched, before.latched)
+        if before.rank and self.rank:
+            self.since_ms = min(self.since_ms, before.since_ms)
+
     def dump(self) -> Dumped:
         """Return 0 for a verdict with nothing to remember."""
         if not self.latched and self.idle:

@@ -17,9 +17,9 @@ from models.rules.step import NO_STEPS, RANK, SEVERITIES, Dumped, Sample, Step, 
 from models.rules.threshold import ThresholdState
 
 __all__ = [
-    "RANK", "SEVERITIES", "Sample", "State", "Step", "attend", "backtest", "dump", "fresh_state",
-    "iso", "load", "new_epoch", "on_reset", "on_sample", "on_term", "on_tick", "silence_due_ms",
-    "stale_due_ms",
+    "RANK", "SEVERITIES", "Sample", "State", "Step", "attend", "backtest", "catch_up", "dump",
+    "fresh_state", "heeds", "iso", "learns_of", "load", "new_epoch", "on_reset", "on_sample",
+    "on_term", "on_tick", "rewound", "silence_due_ms", "stale_due_ms",
 ]  # fmt: skip
 
 
@@ -38,6 +38,9 @@ class State(Protocol):
 
     def new_epoch(self, rule: Any, at_ms: int) -> None:
         """Begin afresh."""
+
+    def heeds(self, rule: Any, sample: Sample) -> bool:
+        """Say whether a reading older than the newest judged can change a verdict."""
 
     def dump(self) -> Dumped:
         """Return a JSON-safe copy."""
@@ -71,6 +74,37 @@ def on_sample(rule: Rule, state: State, sample: Sample) -> list[Step]:
     missing and unbelievable readings neither raise nor clear.
     """
     return state.on_sample(rule, sample)
+
+
+def heeds(rule: Rule, state: State, sample: Sample) -> bool:
+    """Say whether a reading that comes after newer ones can change what the rule says.
+
+    Where it can, its stretch is judged again: a state itself goes only forward.
+    """
+    return state.heeds(rule, sample)
+
+
+def learns_of(rule: Rule, state: State, at_ms: int) -> bool:
+    """Say whether a reading of an instant belongs to those that a baseline is made of."""
+    return isinstance(state, ThresholdState) and state.learns_of(rule, at_ms)  # type: ignore[arg-type]
+
+
+def rewound(rule: Rule, state: State, since_ms: int, older: Iterable[Sample]) -> State:
+    """Return a fresh state that knows what `state` does of the time up to `since_ms`.
+
+    `older`: what a slope has let go of since, up to the oldest reading that it still has.
+    """
+    fresh = fresh_state(rule, state.quantity)
+    if isinstance(fresh, ThresholdState | RateState):
+        fresh.rewind(rule, state, since_ms, older)  # type: ignore[arg-type]
+    return fresh
+
+
+def catch_up(rule: Rule, state: State, live: State) -> list[Step]:
+    """Let a state that has judged all readings again pass the time up to where `live` stands."""
+    if isinstance(state, AccumulationState) and isinstance(live, AccumulationState):
+        return state.on_tick(rule, live.at_ms, live.at_ms)  # type: ignore[arg-type]
+    return NO_STEPS
 
 
 def on_tick(

@@ -107,6 +107,11 @@ class Window:
         self.um = 0
         self.at_most_um = 0
 
+    @property
+    def last_ms(self) -> int:
+        """End of the last credit that is kept; -1 where none is."""
+        return self.credits[-1].until_ms if self.credits else -1
+
     def add(self, credit: Credit) -> None:
         """Count a credit; one spread over more than the window may have fallen before it."""
         self.credits.append(credit)
@@ -146,6 +151,11 @@ class FadingWindow:
         self.um = 0.0
         self.at_most_um = 0.0
         self.hours: deque[list[float]] = deque()
+
+    @property
+    def last_ms(self) -> int:
+        """End of the last credit that is kept; -1 where none is."""
+        return int(self.hours[-1][0]) if self.hours else -1
 
     def _left_of(self, span_ms: float) -> float:
         return float(self.keep ** (span_ms / DAY_MS))

@@ -1,6 +1,8 @@
 """Judges how fast a reading changes: the least-squares slope over a window against limits."""
 
 from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
 from operator import sub
 
 from models.reasons import Reason
@@ -49,6 +51,20 @@ class Slope:
         self._count(at_ms, micro, 1)
         return True
 
+    @property
+    def since_ms(self) -> int | None:
+        """The instant of the oldest reading that it has."""
+        return self.readings[0] if self.readings else None
+
+    def extend(self, other: "Slope", until_ms: int) -> None:
+        """Take another's readings up to an instant, which are newer than all that it has."""
+        newer = bisect_right(other.readings[::2], until_ms) * 2
+        self.readings.extend(other.readings[:newer])
+        self.st, self.sv = self.st + other.st, self.sv + other.sv
+        self.stt, self.stv = self.stt + other.stt, self.stv + other.stv
+        for place in range(newer, len(other.readings), 2):
+            self._count(other.readings[place], other.readings[place + 1], -1)
+
     def __len__(self) -> int:
         return len(self.readings) // 2
 
@@ -84,8 +100,7 @@ class RateState:
         if at_ms <= self.last_ms or value is None or quality >= QUESTIONABLE:
             return NO_STEPS
         self.last_ms = at_ms
-        micro = round(value * _MICRO)
-        if not self.slope.add(at_ms, max(-_MOST_MICRO, min(micro, _MOST_MICRO))):
+        if not self.slope.add(at_ms, _micro(value)):
             return NO_STEPS
         rise = self.slope.per(rule.per_ms)
         return NO_STEPS if rise is None else self._judge(rule, at_ms, rise, arrived_ms)
@@ -124,6 +139,17 @@ class RateState:
             },
         )
 
+    def heeds(self, rule: Rate, sample: Sample) -> bool:
+        """Say whether a late reading can change a verdict: each good one is a point of the line."""
+        return sample.value is not None and sample.quality < QUESTIONABLE
+
+    def rewind(self, rule: Rate, live: "RateState", since_ms: int, older: Iterable[Sample]) -> None:
+        """Take over the line of another as it was at an instant."""
+        for sample in older:
+            if self.heeds(rule, sample):
+                self.slope.add(sample.at_ms, _micro(sample.value or 0.0))
+        self.slope.extend(live.slope, since_ms)
+
     def on_tick(self, rule: Rate, now_ms: int, heard_until_ms: int | None) -> list[Step]:
         """Do nothing: only readings are evidence."""
         return NO_STEPS
@@ -154,3 +180,7 @@ class RateState:
             at_ms, micro = at_ms + ahead_ms, micro + more
             self.slope.readings.extend((at_ms, micro))
             self.slope._count(at_ms, micro, 1)
+
+
+def _micro(value: float) -> int:
+    return max(-_MOST_MICRO, min(round(value * _MICRO), _MOST_MICRO))

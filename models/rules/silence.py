@@ -88,6 +88,10 @@ class SilenceState:
         minutes = (now_ms - self.heard_ms) // 60_000
         return Reason("silence.nothing_heard", {**values, "minutes": minutes})
 
+    def heeds(self, rule: Silence, sample: Sample) -> bool:
+        """Never: any is a sign of life when it arrives."""
+        return False
+
     def new_epoch(self, rule: Silence, at_ms: int) -> None:
         """Start the wait afresh: whoever mounts a sensor may take an interval to switch it on."""
         self.heard_ms = max(self.heard_ms, at_ms)

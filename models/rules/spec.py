@@ -160,6 +160,16 @@ class Rule:
         """Return the value, times `sign`, under which no level can begin."""
         return min((limit for limit, _ in self.limits), default=inf)
 
+    def longest_delay_ms(self, interval_ms: int) -> int:
+        """Return how long evidence for a change can be under way; of counted readings, at most."""
+        delays = (delay for level in self.levels for delay in (level.on_delay, level.off_delay))
+        return max(delay.longest_ms(interval_ms) for delay in delays)
+
+    @property
+    def longest_window_ms(self) -> int:
+        """How far before a reading those lie that are judged together with it."""
+        return 0
+
     def to_json(self) -> dict[str, Json]:
         """Return the rule as a registry file holds it; parsing that gives an equal rule."""
         return _without_defaults(
@@ -194,6 +204,11 @@ class Threshold(Rule):
     of: str = "value"
     baseline: Baseline = Baseline()
 
+    @property
+    def learns(self) -> bool:
+        """Whether each epoch has to teach it the baseline first."""
+        return self.of == "change" and self.baseline.value is None
+
     def _own_json(self) -> dict[str, Json]:
         if self.of == "value":
             return {}
@@ -218,6 +233,11 @@ class Rate(Rule):
         """The time that a slope of one unit takes to rise by one."""
         return DAY_MS if self.per == "day" else self.window_ms
 
+    @property
+    def longest_window_ms(self) -> int:
+        """The window of the slope."""
+        return self.window_ms
+
     def _own_json(self) -> dict[str, Json]:
         return {"window": span_text(self.window_ms), "per": self.per}
 
@@ -230,6 +250,11 @@ class Accumulation(Rule):
     window_ms: int | None = None
     decay: float | None = None
     """What is left of a day's rain a day later; None counts every credit whole."""
+
+    @property
+    def longest_window_ms(self) -> int:
+        """The longest window of any level."""
+        return max(level.window_ms or 0 for level in self.levels)
 
     def _own_json(self) -> dict[str, Json]:
         window = None if self.window_ms is None else span_text(self.window_ms)

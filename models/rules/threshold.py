@@ -1,6 +1,7 @@
 """Judges a reading, or its change from the baseline of its epoch, against limits."""
 
 import math
+from collections.abc import Iterable
 from statistics import median
 
 from models.reasons import Reason
@@ -138,6 +139,27 @@ class ThresholdState:
             self.learnt = self.learnt[::2]
             self.stride *= 2
 
+    def heeds(self, rule: Threshold, sample: Sample) -> bool:
+        """Say whether a late reading can change a verdict: raise one, or stop what is under way."""
+        if sample.value is None or sample.quality > QUESTIONABLE:
+            return False
+        return sample.value * rule.sign >= self.quiet_below or self.learns_of(rule, sample.at_ms)
+
+    def learns_of(self, rule: Threshold, at_ms: int) -> bool:
+        """Say whether a reading of an instant belongs to those that the baseline is made of."""
+        if not rule.learns:
+            return False
+        return self.base is None or at_ms <= self.learning_from_ms + rule.baseline.over_ms
+
+    def rewind(
+        self, rule: Threshold, live: "ThresholdState", since_ms: int, older: Iterable[Sample]
+    ) -> None:
+        """Take over the baseline that another has learnt, and which levels are armed."""
+        self.base, self.learning_from_ms = live.base, live.learning_from_ms
+        for mine, gate in zip(self.verdict.gates, live.verdict.gates, strict=True):
+            mine.armed = gate.armed
+        self._listen(rule)
+
     def on_tick(self, rule: Threshold, now_ms: int, heard_until_ms: int | None) -> list[Step]:
         """Do nothing: only readings are evidence, so that time alone neither raises nor clears."""
         return NO_STEPS
@@ -158,7 +180,8 @@ class ThresholdState:
         """Return what `load` needs, as short as it gets."""
         verdict = self.verdict.dump()
         if self.base is not None:
-            return [self.last_ms, verdict, self.base]
+            learnt = [self.learning_from_ms] if self.learning_from_ms >= 0 else []
+            return [self.last_ms, verdict, self.base, *learnt]
         learning = [self.learning_from_ms, self.stride, self.seen, list(self.learnt)]
         return [self.last_ms, verdict, None, learning]
 
@@ -166,9 +189,11 @@ class ThresholdState:
         """Take over what `dump` gave."""
         self.last_ms, verdict, self.base = dumped[:3]
         self.verdict = Verdict.load(verdict, rule.levels)
-        if len(dumped) > 3:
+        if self.base is None and len(dumped) > 3:
             self.learning_from_ms, self.stride, self.seen, learnt = dumped[3]
             self.learnt = list(learnt)
+        elif len(dumped) > 3:
+            self.learning_from_ms = dumped[3]
         self._listen(rule)
 
 
