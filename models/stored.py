@@ -49,6 +49,7 @@ FAR_MS = 2**62  # later than any reading, and within the databases' integers
 _AT_ONCE = 20  # packed hours, where mostly the first one answers
 _ROWS_A_PROBE = 20  # rows are walked past in the time of a probe, measured on SQLite
 _MOST_PROBES = 100_000
+_SENSORS = "sensors"  # where a session keeps how many there are
 
 RECENT = select(
     RecentReading.sensor,
@@ -85,7 +86,6 @@ _RANGE = RECENT.where(RecentReading.sensor.between(bindparam("low"), bindparam("
 _SPREAD = select(
     select(func.min(RecentReading.end_s)).scalar_subquery(),
     select(func.max(RecentReading.end_s)).scalar_subquery(),
-    select(func.max(SensorState.sensor)).scalar_subquery(),
 )
 
 # A sensor's hours are found by its rollups, which lie together.
@@ -150,18 +150,22 @@ def _way(
     Past all rows, of which a sensor is taken to send one a minute; or with a probe for each
     second and sensor, which with a million sensors is thousands of times quicker.
     """
-    oldest_s, newest_s, sensors = session.execute(_SPREAD).one()
-    first_s = max(second_of(since_ms + 1), oldest_s or 0)
-    last_s = min(second_of(until_ms), newest_s or 0)
-    told = {
-        "keys": list(keys),
-        "since": since_ms,
-        "until": until_ms,
-        "first_s": first_s,
-        "last_s": last_s,
-    }
-    few = len(keys) * _ROWS_A_PROBE < (sensors or 0) / 60
-    return (_PROBE if few and last_s - first_s < _MOST_PROBES else _WALK), told
+    told = {"keys": list(keys), "since": since_ms, "until": until_ms}
+    first_s, last_s, way = second_of(since_ms + 1), second_of(until_ms), _WALK
+    if len(keys) * _ROWS_A_PROBE < _sensors(session) / 60:
+        oldest_s, newest_s = session.execute(_SPREAD).one()
+        first_s, last_s = max(first_s, oldest_s or 0), min(last_s, newest_s or 0)
+        way = _PROBE if last_s - first_s < _MOST_PROBES else _WALK
+    return way, {**told, "first_s": first_s, "last_s": last_s}
+
+
+def _sensors(session: Session) -> int:
+    """Return about how many sensors there are: as many as when this session first asked."""
+    if _SENSORS not in session.info:
+        highest = session.scalar(select(func.max(SensorState.sensor)))
+        session.info[_SENSORS] = highest or 0
+    found: int = session.info[_SENSORS]
+    return found
 
 
 def moved_ms(session: Session) -> int:
