@@ -3,8 +3,9 @@
 SHELL := /bin/sh
 DATA_DIR ?= $(or $(RIDGEWATCH_DATA_DIR),$(CURDIR)/data)
 PORT ?= $(or $(RIDGEWATCH_PORT),8000)
-# Test processes side by side; each has its own databases, ports and folders.
-WORKERS ?= 2
+# Test processes side by side; each has its own databases, ports and folders. One more than cores:
+# many tests wait for processes to start, or for time to pass.
+WORKERS ?= 3
 # What this machine may do without in `make test`: any of browser postgres mosquitto strace.
 WITHOUT ?=
 

@@ -10,6 +10,15 @@ from tests.harness.needs import NEEDS, how_to_get, lacking
 
 APART = ("long", "bench")
 _LEFT_OUT = "left out by WITHOUT: "
+# Files of a minute and more: dealt out first, lest one is begun when all others are done.
+_LONGEST = (
+    "test_story_browser.py",
+    "test_commands_roles.py",
+    "test_accessibility.py",
+    "test_rehearse.py",
+    "test_roles.py",
+    "test_policies.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         apart = [item for item in items if any(item.get_closest_marker(mark) for mark in APART)]
         config.hook.pytest_deselected(items=apart)
         items[:] = [item for item in items if item not in apart]
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
     left_out = os.environ.get("RIDGEWATCH_TEST_WITHOUT", "").split()
     wanted = {name for item in items for name in needs_of(item)}
     _leave_out(items, left_out)
