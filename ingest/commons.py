@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from ingest import rain
 from ingest.bindings import Bindings
 from ingest.formats.decoded import Decoded
-from ingest.judging import Judges
+from ingest.judging import Judges, keep_zone, load_zone
 from ingest.message import Message
 from ingest.rulebook import InForce, Rulebook
 from ingest.share_deal import deal
@@ -146,31 +146,32 @@ def _sensors_of(bindings: Bindings, decoded: Sequence[tuple[Message, Decoded]]) 
 def _recall_rain(
     session: Session, judges: Judges, weather: rain.RainMemory, spoken: Iterable[int]
 ) -> None:
-    fresh: dict[tuple[str, str], Any] = {}
+    fresh: dict[tuple[str, str], bytes] = {}
     for key in spoken:
         facts = judges.bindings.sensors[key]
         if facts.is_rain:
             if key not in weather.gauges:
-                fresh[rain.GAUGE, str(key)] = Gauge(facts.quantity == "rain_total").dump()
+                gauge = Gauge(facts.quantity == "rain_total")
+                fresh[rain.GAUGE, str(key)] = msgspec.msgpack.encode(gauge.dump())
             for site_id in rain.served(judges, facts) - weather.spells.keys():
-                fresh[rain.SPELL, str(site_id)] = Spell().dump()
+                fresh[rain.SPELL, str(site_id)] = msgspec.msgpack.encode(Spell().dump())
     for rule, subject, state in _locked(session, fresh):
         weather.recall(rule, subject, state)
 
 
 def _zone(session: Session, one: InForce, subject: str) -> Any:
     """Return what a combination remembers of a zone, ours until the commit."""
-    fresh = {(one.code, subject): judge.dump(one.rule, judge.fresh_state(one.rule))}
+    fresh = {(one.code, subject): keep_zone(one, judge.fresh_state(one.rule))}
     ((_, _, state),) = _locked(session, fresh)
-    return judge.load(one.rule, msgspec.msgpack.decode(state))
+    return load_zone(one, state)[0]
 
 
-def _locked(session: Session, fresh: dict[tuple[str, str], Any]) -> list[tuple[str, str, bytes]]:
+def _locked(session: Session, fresh: dict[tuple[str, str], bytes]) -> list[tuple[str, str, bytes]]:
     """Lock rows in the order that all keep, making those that are not there."""
     if not fresh:
         return []
     rows = [
-        {"rule": rule, "subject": subject, "state": msgspec.msgpack.encode(fresh[rule, subject])}
+        {"rule": rule, "subject": subject, "state": fresh[rule, subject]}
         for rule, subject in sorted(fresh)
     ]
     session.execute(insert(cast(Table, ZoneState.__table__)).on_conflict_do_nothing(), rows)

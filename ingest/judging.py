@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 from sqlalchemy import Row as RowOf
-from sqlalchemy import Table, select
+from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings, SensorFacts
@@ -24,13 +24,17 @@ from models.reading import SensorState, ZoneState
 from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
-from models.rules.spec import Combination
 
 DAY_MS = 86_400_000
 LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
 # Kinds to which time alone says something; the others judge on readings only.
 TICKING = ("silence", "accumulation")
 _SAVE_STATE = insert_or_replace(cast(Table, SensorState.__table__), "sensor")
+# Rain keeps its gauges and spells in the same table.
+OF_ZONES = ZoneState.subject.startswith("zone:")
+_DROP_ZONE = delete(ZoneState).where(
+    ZoneState.rule == bindparam("of_rule"), ZoneState.subject == bindparam("of_subject")
+)
 # The longest memory of a rule: seven days of antecedent rain, with a day to spare.
 LOOKBACK_MS = 8 * DAY_MS
 
@@ -122,6 +126,7 @@ class Judges:
         # Several ingesters share the zones: then each is read, and locked, at its first use.
         self.read_zone: Callable[[InForce, str], Any] | None = None
         self._zones_touched: set[tuple[str, str]] = set()
+        self._renewed: set[tuple[str, str]] = set()  # zones last judged by another version
         self._combinations = {one.code: one for one in rulebook.combinations}
         self.unsaved = Unsaved(bindings.sensors)
         self._always_tick: set[int] = set()  # sensors with a rule to which each minute matters
@@ -153,19 +158,27 @@ class Judges:
         judges.load_zones(session)
         newest_ms = max((row.at_ms or 0 for row in rows.values()), default=0)
         judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS)
-        judges._release_retired()
         judges._end_silences()
+        judges._hear_again(mine)
         return judges
 
     def load_zones(self, session: Session) -> None:
-        """Read what the combinations remember; locked where others might write it too."""
-        stored = select(ZoneState.rule, ZoneState.subject, ZoneState.state)
+        """Read what the combinations remember; locked where others might write it too.
+
+        What is left of a rule that is off, or of a zone that was retired, is dropped: should it
+        come back, it begins anew, and raises what holds then.
+        """
+        stored = select(ZoneState.rule, ZoneState.subject, ZoneState.state).where(OF_ZONES)
         if self.read_zone is not None:
             stored = stored.order_by(ZoneState.rule, ZoneState.subject).with_for_update()
-        for rule, subject, state in session.execute(stored):
-            one = self._combinations.get(rule)
-            if one is not None and (rule, subject) not in self.zones:
-                self.zones[rule, subject] = judge.load(one.rule, msgspec.msgpack.decode(state))
+        for rule, subject, state in session.execute(stored).all():
+            one, key = self._combinations.get(rule), (rule, subject)
+            if one is None or subject not in self.bindings.zones:
+                session.execute(_DROP_ZONE, {"of_rule": rule, "of_subject": subject})
+            elif key not in self.zones:
+                self.zones[key], renewed = load_zone(one, state)
+                if renewed:
+                    self._renewed.add(key)
 
     def recall(self, session: Session, keys: Iterable[int]) -> None:
         """Read the memory of some sensors anew, which another ingester may have written."""
@@ -174,10 +187,7 @@ class Judges:
         mine = select(table).where(table.c.sensor.in_(wanted)).order_by(table.c.sensor)
         rows = {row.sensor: row for row in session.execute(mine.with_for_update())}
         for key in wanted:
-            facts = self.bindings.sensors[key]
-            self._remember(session, facts, rows.get(key))
-            if facts.retired:
-                self.sensors[key].states = []
+            self._remember(session, self.bindings.sensors[key], rows.get(key))
 
     def blank(self, key: int) -> None:
         """Remember nothing of a sensor: it is another ingester's, or is read at its first use."""
@@ -341,9 +351,7 @@ class Judges:
             {
                 "rule": code,
                 "subject": subject,
-                "state": msgspec.msgpack.encode(
-                    judge.dump(self._combinations[code].rule, self.zones[code, subject])
-                ),
+                "state": keep_zone(self._combinations[code], self.zones[code, subject]),
             }
             for code, subject in sorted(self._zones_touched)
         ]
@@ -372,25 +380,70 @@ class Judges:
             memory.touch_lightly()
             self.adopted += self.sample(facts, memory, Sample(*one[:3], one.at_ms))
 
-    def _release_retired(self) -> None:
-        """Let combinations forget what a sensor held that a person has retired with a reason.
+    def _hear_again(self, mine: Container[int] | None) -> None:
+        """Tell combinations what holds now, by rules and in zones as they are now.
 
-        It will never say that it is over; a person has, after an inspection.
+        A registry file may have changed a rule, its limits or where it looks, and what a zone
+        holds; a person may have retired a sensor, which will never say that it is over.
         """
-        for key, facts in self.bindings.sensors.items():
-            if not facts.retired or facts.stretches == ():
-                continue
-            subject, at_ms = facts.subject.text, facts.stretches[-1].since_ms
-            for (code, zone), state in self.zones.items():
-                one = self._combinations[code]
-                for rule_code, held in state.held_by(subject):
-                    if held:
-                        self._zones_touched.add((code, zone))
-                        steps = judge.on_term(one.rule, state, rule_code, subject, None, at_ms)
-                        self.adopted += [
-                            Found(one, self.bindings.zones[zone], step) for step in steps
-                        ]
-            self.sensors[key].states = []
+        if not self.rulebook.combinations:
+            return
+        subjects = {one for state in self.zones.values() for _, one in state.terms}
+        known = {
+            facts.subject.text: facts
+            for facts in self.bindings.sensors.values()
+            if facts.subject.text in subjects
+        }
+        for (code, zone), state in list(self.zones.items()):
+            for rule_code, subject in list(state.terms):
+                if state.says(rule_code, subject) is None:
+                    continue
+                speaker = known.get(subject)
+                if speaker is None or not self._speaks(rule_code, speaker, zone):
+                    over_ms = _retired_ms(speaker) or state.at_ms
+                    self.adopted += self._term(code, zone, rule_code, subject, None, over_ms)
+        for key, memory in self.sensors.items():
+            if mine is None or key in mine:
+                self._say_again(self.bindings.sensors[key], memory)
+        for code, zone in sorted(self._renewed):
+            self._settle(code, zone)
+        self._renewed.clear()
+
+    def _speaks(self, rule_code: str, facts: SensorFacts, zone: str) -> bool:
+        """Whether a rule judges a sensor, and this in a zone."""
+        return (
+            not facts.retired
+            and any(place.text == zone for place in facts.zones)
+            and any(one.code == rule_code for one in self.rulebook.for_sensor(facts))
+        )
+
+    def _say_again(self, facts: SensorFacts, memory: SensorMemory) -> None:
+        """Have the combinations over a sensor's zones hear what its rules hold, if they haven't."""
+        at_ms = max(memory.at_ms or 0, memory.heard_ms or 0)
+        for one, state in memory.states:
+            severity = state.verdict.severity
+            for combination in self.rulebook.over(one.code):
+                for zone in facts.zones:
+                    place = self.zones.get((combination.code, zone.text))
+                    said = None if place is None else place.says(one.code, facts.subject.text)
+                    if said != severity:
+                        self.adopted += self._term(
+                            combination.code,
+                            zone.text,
+                            one.code,
+                            facts.subject.text,
+                            severity,
+                            at_ms,
+                        )
+
+    def _settle(self, code: str, zone: str) -> None:
+        """Raise what a new version of a combination holds, and clear what it doesn't."""
+        one, state = self._combinations[code], self.zones[code, zone]
+        steps = judge.on_tick(one.rule, state, state.at_ms)
+        if not steps and state.verdict.severity is None:
+            steps = [_let_go(one, state.at_ms)]
+        self._zones_touched.add((code, zone))
+        self.adopted += [Found(one, self.bindings.zones[zone], step) for step in steps]
 
     def _end_silences(self) -> None:
         """End the alert of a silence at which somebody has been, and let another begin.
@@ -421,38 +474,64 @@ class Judges:
             yield Found(one, facts.subject, step, arrived_ms)
             ended = step.to in ("cleared", "latched")
             severity = None if ended else step.severity
-            for combination in self.rulebook.combinations:
-                if one.code in cast(Combination, combination.rule).rules:
-                    for zone in facts.zones:
-                        yield from self._term(combination, zone, one.code, facts, severity, step)
+            for combination in self.rulebook.over(one.code):
+                for zone in facts.zones:
+                    yield from self._term(
+                        combination.code,
+                        zone.text,
+                        one.code,
+                        facts.subject.text,
+                        severity,
+                        step.at_ms,
+                        step.observed_ms,
+                    )
 
     def _term(
         self,
-        combination: InForce,
-        zone: Subject,
+        code: str,
+        zone: str,
         rule_code: str,
-        facts: SensorFacts,
+        subject: str,
         severity: str | None,
-        step: Step,
+        at_ms: int,
+        observed_ms: int | None = None,
     ) -> Iterator[Found]:
-        key = (combination.code, zone.text)
+        """Tell a combination over a zone what a rule now holds for a subject in it."""
+        one, key = self._combinations[code], (code, zone)
         if key not in self.zones:
             self.zones[key] = (
-                judge.fresh_state(combination.rule)
-                if self.read_zone is None
-                else self.read_zone(combination, zone.text)
+                judge.fresh_state(one.rule) if self.read_zone is None else self.read_zone(one, zone)
             )
         self._zones_touched.add(key)
         steps = judge.on_term(
-            combination.rule,
-            self.zones[key],
-            rule_code,
-            facts.subject.text,
-            severity,
-            step.at_ms,
-            step.observed_ms,
+            one.rule, self.zones[key], rule_code, subject, severity, at_ms, observed_ms
         )
-        yield from (Found(combination, zone, found) for found in steps)
+        yield from (Found(one, self.bindings.zones[zone], step) for step in steps)
+
+
+def keep_zone(one: InForce, state: Any) -> bytes:
+    """Pack what a combination remembers of a zone, with the version that judged."""
+    return msgspec.msgpack.encode([one.version, judge.dump(one.rule, state)])
+
+
+def load_zone(one: InForce, packed: bytes) -> tuple[Any, bool]:
+    """Return what `keep_zone` packed, and whether another version had judged.
+
+    Of that version's state it then knows what was heard, and has no verdict yet.
+    """
+    version, dumped = msgspec.msgpack.decode(packed)
+    if version == one.version:
+        return judge.load(one.rule, dumped), False
+    state = judge.fresh_state(one.rule)
+    cast(Any, state).hear_again(one.rule, dumped)
+    return state, True
+
+
+def _retired_ms(facts: SensorFacts | None) -> int | None:
+    """Return since when a sensor is retired, if it is."""
+    if facts is None or not facts.retired or not facts.stretches:
+        return None
+    return facts.stretches[-1].since_ms
 
 
 def delay_of(at_ms: int, arrived_ms: int, interval_ms: int) -> str:
@@ -481,7 +560,10 @@ def _remember(
         memory.silent_since_ms, memory.due_ms = row.silent_since_ms, row.due_ms
         if row.rules:
             memory.stretch_ms, packed = msgspec.msgpack.decode(row.rules)
-    for one in rulebook.for_sensor(facts):
+    rules = () if facts.retired else rulebook.for_sensor(facts)
+    if packed.keys() - {one.code for one in rules}:
+        memory.touch()  # what is no rule's must not be there should the rule come back
+    for one in rules:
         version, dumped = packed.get(one.code, (None, None))
         if version == one.version:
             state = judge.load(one.rule, dumped)
@@ -510,9 +592,21 @@ def _warmed_up(
     severity = state.verdict.severity
     if severity is None:
         return state, [_let_go(one, memory.at_ms)] if had_another else []
-    if not last or last[-1].observed_ms < memory.at_ms - HISTORY_MS and not had_another:
+    if not had_another and not _is_of_now(memory):
+        # History pages nobody. What comes next does, should it be over the limit.
+        state.verdict = judge.fresh_state(one.rule, facts.quantity).verdict
         return state, []
     return state, [replace(last[-1], to="raised", severity=severity)]
+
+
+def _is_of_now(memory: SensorMemory) -> bool:
+    """Whether the newest reading was fresh when its sensor was last heard, and is still heard."""
+    return (
+        memory.at_ms is not None
+        and memory.heard_ms is not None
+        and memory.silent_since_ms is None
+        and memory.heard_ms - memory.at_ms <= HISTORY_MS
+    )
 
 
 def _let_go(one: InForce, at_ms: int) -> Step:

@@ -32,6 +32,7 @@ from ingest.rulebook import Rulebook
 from ingest.saving import may_lag
 from ingest.spoke import Spoke
 from ingest.storing import LATE_MS, Row
+from ingest.unjudged import unjudged
 from ingest.watermarks import Watermarks
 from ingest.weak import Weak
 from models import stored
@@ -133,6 +134,8 @@ class Pipeline:
             self.judges = Judges.load(session, bindings, rulebook)
         else:
             self.judges = self.commons.load(session, bindings, rulebook, self.rain)
+        if self.commons is None or self.commons.leads:
+            self.judges.adopted += unjudged(session, bindings, rulebook)
         if len(bindings.sensors) > MANY_SENSORS:
             # What was just read stays: the collector need not walk through it again and again.
             gc.unfreeze()

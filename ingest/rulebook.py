@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from ingest.bindings import SensorFacts
 from models.rulebook import RuleRow
 from models.rules.parsing import parse_rule
-from models.rules.spec import Rule
+from models.rules.spec import Combination, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,14 @@ class Rulebook:
     def __init__(self, rules: Sequence[InForce]) -> None:
         self.combinations = tuple(rule for rule in rules if rule.kind == "combination")
         self._others = tuple(rule for rule in rules if rule.kind != "combination")
+        self._over: dict[str, tuple[InForce, ...]] = {}
+        for one in self.combinations:
+            for code in sorted(cast(Combination, one.rule).rules):
+                self._over[code] = (*self._over.get(code, ()), one)
+
+    def over(self, rule_code: str) -> tuple[InForce, ...]:
+        """Return the combinations that hear of a rule."""
+        return self._over.get(rule_code, ())
 
     def for_sensor(self, facts: SensorFacts) -> tuple[InForce, ...]:
         """Return the rules that judge this sensor, its silence among them."""

@@ -49,6 +49,10 @@ CHECKPOINT_S = 10.0
 Pair = tuple[Message, Decoded]
 
 
+class CanNotBegin(Exception):
+    """The registry or what is remembered can't be read: no message's fault, so it ends us."""
+
+
 @dataclass
 class SiteTime:
     """The clock row as this process last read it, so that network threads need no database."""
@@ -175,7 +179,7 @@ class Worker:
         """Commit a batch; return why one of its messages can't be stored, if one can't."""
         try:
             self._persist(lambda: self._write(batch))
-        except (ShareLost, RegistryMoved):
+        except (ShareLost, RegistryMoved, CanNotBegin):
             raise
         except DBAPIError as fault:
             if not _refuses_a_row(fault):
@@ -225,7 +229,12 @@ class Worker:
         now = self.time.now()
         if self.ticked_until is None:
             self.ticked_until = _minute(now)
-        self.pipeline.begin(session, version, lambda: self._fence(session, takes_long=True))
+        try:
+            self.pipeline.begin(session, version, lambda: self._fence(session, takes_long=True))
+        except (DBAPIError, StaleDataError, RegistryMoved, ShareLost):
+            raise
+        except Exception as fault:
+            raise CanNotBegin from fault
         return now
 
     def _fence(self, session: Session, *, takes_long: bool = False) -> int | None:

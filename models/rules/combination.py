@@ -69,9 +69,17 @@ class CombinationState:
         self.terms.setdefault((rule_code, subject), Held()).take(rank, at_ms)
         return self._judge(rule, at_ms, at_ms if observed_ms is None else observed_ms)
 
-    def held_by(self, subject: str) -> list[tuple[str, bool]]:
-        """Return the rules that spoke of a subject, and whether they hold now."""
-        return [(code, held.rank > 0) for (code, of), held in self.terms.items() if of == subject]
+    def says(self, rule_code: str, subject: str) -> str | None:
+        """Return the severity that a rule holds for a subject, as far as this state has heard."""
+        held = self.terms.get((rule_code, subject))
+        return SEVERITIES[held.rank - 1] if held is not None and held.rank else None
+
+    def hear_again(self, rule: Combination, dumped: Dumped) -> None:
+        """Take over what another version of the rule has heard; its verdict is found anew."""
+        self.at_ms, _, terms = dumped
+        self.terms = {
+            (code, subject): Held.load(held) for code, subject, held in terms if code in rule.rules
+        }
 
     def on_tick(self, rule: Combination, now_ms: int, heard_until_ms: int | None) -> list[Step]:
         """Let terms lapse that ended longer ago than the span."""
@@ -112,7 +120,8 @@ class CombinationState:
         ]
 
     def _last_ended(self) -> int:
-        return max((max(held.until_ms) for held in self.terms.values()), default=self.at_ms)
+        ended = max((max(held.until_ms) for held in self.terms.values()), default=-1)
+        return self.at_ms if ended < 0 else ended
 
     def _why(self, rule: Combination, since_ms: int, rose: bool) -> Reason:
         values: dict[str, Json] = {"hours": hours(rule.within_ms)}

@@ -1,0 +1,215 @@
+"""What stands while the registry changes: nothing is missed, nothing stands for ever."""
+
+from copy import deepcopy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from ingest.inbox import Inbox
+from ingest.message import Delivery, Receipt
+from ingest.worker import CanNotBegin, Worker
+from models.event import Event
+from models.reading import Quarantined, ZoneState
+from models.store import Store
+from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain, registry
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+TOGETHER = {
+    "code": "X1",
+    "kind": "combination",
+    "all": [{"rule": "WIDE", "level": "medium"}],
+    "over": "zone",
+    "within": "1h",
+    "severity": "high",
+}
+TWO_LEVELS = {
+    **{name: value for name, value in TOGETHER.items() if name != "severity"},
+    "levels": [{"severity": "high"}, {"severity": "critical", "latch": True}],
+}
+
+
+def file(*rules: Any, zones: dict[str, list[str]] | None = None) -> dict[str, Any]:
+    """Return a registry file whose ridge lies in the zone `north`, or where `zones` says."""
+    made = registry(rules)
+    made["sites"][0]["zones"] = [
+        {"code": code, "name": {"zh": code, "en": code}, "elements": elements}
+        for code, elements in (zones or {"north": ["hall/ridge"]}).items()
+    ]
+    return made
+
+
+def limit(raise_at: float) -> dict[str, Any]:
+    rule = deepcopy(CRACK_RULE)
+    rule["levels"][0]["raise_at"] = raise_at  # type: ignore[index]
+    return rule
+
+
+def standing(house: House) -> dict[str, str]:
+    """Return the severity of what is active, by rule and place."""
+    return {
+        f"{one.rule_code} {one.subject.rpartition('/')[2]}": one.severity
+        for one in house.alerts()
+        if one.active
+    }
+
+
+@pytest.fixture
+def house(store: Store) -> House:
+    house = House(store, [])
+    house.load(file(CRACK_RULE, TOGETHER), NOW - HOUR)
+    return house
+
+
+def test_a_combination_with_more_levels_goes_on_with_what_it_has_heard(house: House) -> None:
+    house.feed(crack(1.4))
+    assert standing(house) == {"WIDE C-01": "medium", "X1 north": "high"}
+
+    house.load(file(CRACK_RULE, TWO_LEVELS), NOW + MINUTE)
+    house.feed(crack(1.5, NOW + 15 * MINUTE), now=NOW + 15 * MINUTE)
+
+    assert standing(house) == {"WIDE C-01": "medium", "X1 north": "critical"}
+    house.feed(crack(0.7, NOW + 30 * MINUTE), now=NOW + 30 * MINUTE)
+    house.tick(NOW + 2 * HOUR)
+    assert standing(house) == {}
+
+
+def test_a_lowered_limit_is_heard_by_the_combination(house: House) -> None:
+    house.feed(crack(0.9))
+    assert standing(house) == {}
+
+    house.load(file(limit(0.8), TOGETHER), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+
+    assert standing(house) == {"WIDE C-01": "medium", "X1 north": "high"}
+
+
+def test_a_raised_limit_is_heard_by_the_combination(house: House) -> None:
+    house.feed(crack(1.4))
+
+    house.load(file(limit(1.8), TOGETHER), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+    house.tick(NOW + 2 * HOUR)  # within an hour it still counts
+
+    assert standing(house) == {}
+
+
+def test_a_new_combination_hears_what_holds_already(store: Store) -> None:
+    house = House(store, [])
+    house.load(file(CRACK_RULE), NOW - HOUR)
+    house.feed(crack(1.4))
+
+    house.load(file(CRACK_RULE, TOGETHER), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+
+    assert standing(house) == {"WIDE C-01": "medium", "X1 north": "high"}
+
+
+def test_an_element_takes_what_it_holds_to_its_new_zone(house: House) -> None:
+    house.feed(crack(1.4))
+
+    zones = {"north": [], "south": ["hall/ridge"]}
+    house.load(file(CRACK_RULE, TOGETHER, zones=zones), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+    assert standing(house)["X1 south"] == "high"
+    house.tick(NOW + 2 * HOUR)
+
+    assert standing(house) == {"WIDE C-01": "medium", "X1 south": "high"}
+
+
+def test_a_retired_zone_ends_its_alert_and_stops_nothing(house: House) -> None:
+    house.feed(crack(1.4))
+    house.feed(crack(0.7, NOW + 15 * MINUTE), now=NOW + 15 * MINUTE)  # X1 runs out in an hour
+
+    retired = file(CRACK_RULE, TOGETHER)
+    retired["sites"][0]["zones"][0]["retired"] = True
+    house.load(retired, NOW + 20 * MINUTE)
+    house.tick(NOW + 2 * HOUR)
+    assert standing(house) == {}
+
+    house.load(file(CRACK_RULE, TOGETHER), NOW + 3 * HOUR)
+    house.feed(crack(1.4, NOW + 3 * HOUR), now=NOW + 3 * HOUR)
+    assert standing(house) == {"WIDE C-01": "medium", "X1 north": "high"}
+
+
+@pytest.mark.parametrize("how", ["off", "elsewhere"])
+def test_what_nobody_judges_any_more_ends_and_comes_back(house: House, how: str) -> None:
+    house.feed(crack(1.4))
+    changed = deepcopy(CRACK_RULE)
+    if how == "off":
+        changed["off"] = True
+    else:
+        changed["where"]["sensors"] = ["hill/R-01"]  # type: ignore[index]
+
+    house.load(file(changed, TOGETHER), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+    house.tick(NOW + 2 * HOUR)
+
+    assert standing(house) == {}
+    with house.store.reading() as session:
+        last = session.scalars(
+            select(Event).where(Event.action == "cleared").order_by(Event.number)
+        ).first()
+        assert last is not None
+        assert last.reason is not None
+        assert last.reason["code"] == "rule.no_longer_judges"
+    house.load(file(CRACK_RULE, TOGETHER), NOW + 3 * HOUR)
+    house.feed(crack(1.4, NOW + 3 * HOUR), now=NOW + 3 * HOUR)
+    assert standing(house) == {"WIDE C-01": "medium", "X1 north": "high"}
+
+
+def test_what_would_latch_waits_for_a_person_also_when_its_rule_is_off(house: House) -> None:
+    house.feed(crack(2.4))
+
+    house.load(file({**CRACK_RULE, "off": True}), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+
+    (wide,) = (one for one in house.alerts() if one.rule_code == "WIDE")
+    assert (wide.active, wide.latched) == (False, True)
+
+
+@pytest.mark.parametrize("hours", [12, 48])
+def test_a_new_rule_tells_what_holds_however_long_it_has(store: Store, hours: int) -> None:
+    house = House(store, [SILENCE_RULE])
+    for hour in range(hours):
+        house.feed(crack(1.4, NOW + hour * HOUR), now=NOW + hour * HOUR)
+    assert standing(house) == {}
+
+    house.load(registry([SILENCE_RULE, CRACK_RULE]), NOW + hours * HOUR)
+    house.tick(NOW + hours * HOUR)
+
+    assert standing(house)["WIDE C-01"] == "medium"
+
+
+def test_history_alone_pages_nobody_but_the_next_reading_does(store: Store) -> None:
+    house = House(store, [SILENCE_RULE])
+    for day in range(20, 10, -1):
+        house.feed(crack(1.4, NOW - day * DAY, received=NOW), now=NOW)
+
+    house.load(registry([SILENCE_RULE, CRACK_RULE]), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+    assert standing(house) == {}
+    house.feed(crack(1.4, NOW + HOUR), now=NOW + HOUR)
+
+    assert standing(house) == {"WIDE C-01": "medium"}
+
+
+def test_what_can_not_be_read_is_no_messages_fault(house: House) -> None:
+    house.feed(crack(1.4))
+    with house.store.writing() as session:
+        session.scalars(select(ZoneState)).one().state = b"\xc1"
+    worker = Worker(house.store, Inbox(10), {"receiver": Kept()})
+
+    with pytest.raises(CanNotBegin):
+        worker.take([Delivery(one, Receipt(None, 1)) for one in (crack(5.0), rain(3.0))])
+
+    with house.store.reading() as session:
+        assert session.scalars(select(Quarantined)).all() == []
+
+
+class Kept:
+    """A source that fails where anything is acknowledged."""
+
+    def acknowledge(self, deliveries: list[Delivery]) -> None:
+        raise AssertionError("acknowledged")
