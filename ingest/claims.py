@@ -112,18 +112,18 @@ def _insert(session: Session, bindings: Bindings, rows: Sequence[Row]) -> int:
     known = {one.at_ms for one in stored.between(session, key, min(instants) - 1, max(instants))}
     new = list({row.at_ms: row for row in rows if row.at_ms not in known}.values())
     rollups.keep(session, bindings.sensors, new)
-    _note_newest(session, key, new)
+    _note_newest(session, bindings.sensors[key], new)
     return len(new)
 
 
-def _note_newest(session: Session, key: int, rows: Sequence[Row]) -> None:
-    """A sensor that has not spoken yet shows the last that waited; heard it was not."""
-    state = session.get(SensorState, key)
+def _note_newest(session: Session, facts: SensorFacts, rows: Sequence[Row]) -> None:
+    """A sensor that has not spoken yet shows the last that waited, and was heard then."""
+    state = session.get(SensorState, facts.key)
     last = max(rows, key=lambda row: row.at_ms, default=None)
     if last is None:
         return
     if state is None:
-        state = SensorState(sensor=key)
+        state = SensorState(sensor=facts.key)
         session.add(state)
     at_ms = min(last.at_ms, last.arrived_ms + AHEAD_GOOD_MS)  # one told ahead hides none to come
     if last.at_ms > max(at_ms, state.stored_ms or 0):
@@ -131,6 +131,7 @@ def _note_newest(session: Session, key: int, rows: Sequence[Row]) -> None:
     if state.at_ms is None or state.at_ms < at_ms:
         state.at_ms, state.value, state.quality = at_ms, last.value, last.quality
         state.heard_ms = max(state.heard_ms or 0, last.arrived_ms)
+        state.due_ms = state.heard_ms + facts.silent_after_ms
     session.flush()
 
 

@@ -24,6 +24,7 @@ from ingest.judging import Judges, keep_zone, load_zone
 from ingest.message import Message
 from ingest.rulebook import InForce, Rulebook
 from ingest.share_deal import deal
+from models.chunks import chunks
 from models.pulse import registry_version
 from models.reading import SensorState, ZoneState
 from models.rules import judge
@@ -59,7 +60,12 @@ class Commons:
         return self.number == 0
 
     def load(
-        self, session: Session, bindings: Bindings, rulebook: Rulebook, weather: rain.RainMemory
+        self,
+        session: Session,
+        bindings: Bindings,
+        rulebook: Rulebook,
+        weather: rain.RainMemory,
+        now_ms: int | None,
     ) -> Judges:
         """Read the memory of this share's sensors, and of the common ones that it ticks."""
         self._mine, self._common = deal(bindings, self._share.number, self._share.shares)
@@ -67,9 +73,11 @@ class Commons:
         weather.be_shared()
         self._read = ours = self._mine & self._common
         if ours:  # whoever writes them now must have ended before they are read
-            rows = select(SensorState.sensor).where(SensorState.sensor.in_(sorted(ours)))
-            session.execute(rows.order_by(SensorState.sensor).with_for_update()).all()
-        return Judges.load(session, bindings, rulebook, self._mine, partial(_zone, session))
+            rows = select(SensorState.sensor).order_by(SensorState.sensor).with_for_update()
+            for some in chunks(sorted(ours)):
+                session.execute(rows.where(SensorState.sensor.in_(some))).all()
+        read_zone = partial(_zone, session)
+        return Judges.load(session, bindings, rulebook, self._mine, read_zone, now_ms)
 
     def before_batch(
         self,
@@ -120,14 +128,12 @@ class Commons:
         """See which gauges of other shares are heard: is the weather of their site known?"""
         facts = judges.bindings.sensors
         others = [key for key in facts if facts[key].is_rain and key not in self._mine]
-        heard = session.execute(
-            select(SensorState.sensor, SensorState.heard_ms, SensorState.silent_since_ms).where(
-                SensorState.sensor.in_(others)
-            )
-        )
-        for key, heard_ms, silent_since_ms in heard:
-            memory = judges.sensors[key]
-            memory.heard_ms, memory.silent_since_ms = heard_ms, silent_since_ms
+        columns = SensorState.sensor, SensorState.heard_ms, SensorState.silent_since_ms
+        for some in chunks(others):
+            heard = session.execute(select(*columns).where(SensorState.sensor.in_(some)))
+            for key, heard_ms, silent_since_ms in heard:
+                memory = judges.sensors[key]
+                memory.heard_ms, memory.silent_since_ms = heard_ms, silent_since_ms
         self._looked_at = others
 
 
@@ -175,10 +181,14 @@ def _locked(session: Session, fresh: dict[tuple[str, str], bytes]) -> list[tuple
         for rule, subject in sorted(fresh)
     ]
     session.execute(insert(cast(Table, ZoneState.__table__)).on_conflict_do_nothing(), rows)
-    found = session.execute(
+    wanted = (
         select(ZoneState.rule, ZoneState.subject, ZoneState.state)
-        .where(tuple_(ZoneState.rule, ZoneState.subject).in_(sorted(fresh)))
         .order_by(ZoneState.rule, ZoneState.subject)
         .with_for_update()
     )
-    return [(rule, subject, state) for rule, subject, state in found]
+    key = tuple_(ZoneState.rule, ZoneState.subject)
+    return [
+        (rule, subject, state)
+        for some in chunks(sorted(fresh))
+        for rule, subject, state in session.execute(wanted.where(key.in_(some)))
+    ]

@@ -13,6 +13,7 @@ from ingest.formats.decoded import Measurement
 from ingest.judging import SensorMemory
 from ingest.message import Message
 from ingest.storing import note_channels
+from models.chunks import chunks
 from models.sensor import Device
 
 DEVICE_EVERY_MS = 60_000
@@ -36,7 +37,9 @@ class Heard:
         """Note that a device spoke."""
         at_ms, unprotected = self._told.get(device, (0, False))
         news = message.qos == 0 and not unprotected
-        if news or message.received_ms - at_ms >= DEVICE_EVERY_MS or device in self.devices:
+        # Also where a clock was set back since.
+        due = not 0 <= message.received_ms - at_ms < DEVICE_EVERY_MS
+        if news or due or device in self.devices:
             unprotected = message.qos == 0 or unprotected
             self._told[device] = message.received_ms, unprotected
             self.devices[device] = unprotected
@@ -81,8 +84,9 @@ def _write_devices(session: Session, heard: dict[str, bool], now: datetime) -> N
     table = cast(Table, Device.__table__)
     known = {
         code: qos0
+        for some in chunks(sorted(heard))
         for code, qos0 in session.execute(
-            select(Device.code, Device.qos0).where(Device.code.in_(list(heard)))
+            select(Device.code, Device.qos0).where(Device.code.in_(some))
         )
     }
     new = [code for code in sorted(heard) if code not in known]
@@ -100,8 +104,7 @@ def _write_devices(session: Session, heard: dict[str, bool], now: datetime) -> N
         ]
         session.execute(insert(table), rows)
     old = [code for code in sorted(heard) if code in known]
-    if old:
-        session.execute(update(table).where(table.c.code.in_(old)).values(heard_at=now))
-    turned = [code for code in old if heard[code] and not known[code]]
-    if turned:
-        session.execute(update(table).where(table.c.code.in_(turned)).values(qos0=True))
+    for some in chunks(old):
+        session.execute(update(table).where(table.c.code.in_(some)).values(heard_at=now))
+    for some in chunks([code for code in old if heard[code] and not known[code]]):
+        session.execute(update(table).where(table.c.code.in_(some)).values(qos0=True))

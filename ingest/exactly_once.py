@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from ingest.message import Message
+from models.chunks import chunks
 from models.exactly_once import Unreleased
 
 RELEASED_TOPIC = "$ridgewatch/released/"
@@ -59,8 +60,8 @@ class ExactlyOnce:
             return
         places = sorted(self._changed)
         columns = tuple_(Unreleased.client, Unreleased.device, Unreleased.packet_id)
-        for start in range(0, len(places), 200):
-            session.execute(delete(Unreleased).where(columns.in_(places[start : start + 200])))
+        for some in chunks(places, 200):
+            session.execute(delete(Unreleased).where(columns.in_(some)))
         rows = [
             {"client": client, "device": device, "packet_id": number, "digest": digest}
             for client, device, number in places

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ingest.formats.decoded import Count, Decoded
 from ingest.message import Message
 from ingest.storing import upsert
+from models.chunks import chunks
 from models.gap import DeviceCount, Gap
 
 REMEMBERED = 8
@@ -66,8 +67,7 @@ class Gaps:
 
     def _read(self, session: Session, sources: Iterable[str]) -> None:
         asked = [source for source in sources if source not in self._known]
-        for start in range(0, len(asked), 500):
-            some = asked[start : start + 500]
+        for some in chunks(asked):
             self._known.update(dict.fromkeys(some))
             columns = [getattr(DeviceCount, name) for name in _COLUMNS]
             rows = session.execute(select(*columns).where(DeviceCount.source.in_(some)))

@@ -60,6 +60,11 @@ class Inbox:
                 return
         callback()
 
+    def oldest_ms(self) -> int | None:
+        """Return when the message that waits longest was received, None where none waits."""
+        with self._changed:
+            return self._waiting[0].message.received_ms if self._waiting else None
+
     def take(self, most: int, wait_s: float) -> list[Delivery]:
         """Remove up to `most` deliveries, oldest first; wait up to `wait_s` for the first one.
 

@@ -19,13 +19,14 @@ from ingest.saving import LAGS_AT_MOST_MS, Unsaved, may_lag
 from ingest.storing import insert_or_replace, upsert, write_many
 from models import stored
 from models.alert import Subject
+from models.chunks import chunks
 from models.packed import Stored
 from models.reading import SensorState, ZoneState
 from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
 
-DAY_MS = 86_400_000
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
 LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
 # Kinds to which time alone says something; the others judge on readings only.
 TICKING = ("silence", "accumulation")
@@ -141,10 +142,12 @@ class Judges:
         rulebook: Rulebook,
         mine: Container[int] | None = None,
         read_zone: Callable[[InForce, str], Any] | None = None,
+        now_ms: int | None = None,
     ) -> Judges:
         """Read all memory; a rule that is new for a sensor is warmed up from stored readings.
 
         `mine`: the sensors of this ingester, where there are several; the others' stay blank.
+        `now_ms`: site time where it passes by itself; nobody was heard later than that.
         """
         judges = cls(bindings, rulebook)
         judges.read_zone = read_zone
@@ -156,7 +159,13 @@ class Judges:
             else:
                 judges.blank(key)
         judges.load_zones(session)
-        newest_ms = max((row.at_ms or 0 for row in rows.values()), default=0)
+        # Of what was measured and heard the earlier: clocks of devices are ahead at times.
+        newest_ms = max(
+            (min(row.at_ms or 0, row.heard_ms or 0) for row in rows.values()), default=0
+        )
+        if now_ms is not None:
+            newest_ms = min(newest_ms, now_ms)
+            judges.not_before(now_ms)
         judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS)
         judges._end_silences()
         judges._hear_again(mine)
@@ -184,8 +193,12 @@ class Judges:
         """Read the memory of some sensors anew, which another ingester may have written."""
         wanted = sorted(keys)
         table = cast(Table, SensorState.__table__)
-        mine = select(table).where(table.c.sensor.in_(wanted)).order_by(table.c.sensor)
-        rows = {row.sensor: row for row in session.execute(mine.with_for_update())}
+        mine = select(table).order_by(table.c.sensor).with_for_update()
+        rows = {
+            row.sensor: row
+            for some in chunks(wanted)
+            for row in session.execute(mine.where(table.c.sensor.in_(some)))
+        }
         for key in wanted:
             self._remember(session, self.bindings.sensors[key], rows.get(key))
 
@@ -237,6 +250,26 @@ class Judges:
             memory.queued_ms = None
             if memory.heard_ms is not None:
                 self.expect(memory)
+
+    def not_before(self, now_ms: int) -> None:
+        """After the clock went back: who "will have been heard" was heard by now, and no later.
+
+        Else a sensor that falls silent next would count as heard from until that hour has come
+        again. A minute is no step: machines differ by less.
+        """
+        ahead = False
+        for key, memory in self.sensors.items():
+            if memory.heard_ms is not None and memory.heard_ms > now_ms + MINUTE_MS:
+                memory.heard_ms, memory.gone_ms = now_ms, None
+                memory.due_ms = now_ms + self.bindings.sensors[key].silent_after_ms
+                memory.touch()
+                ahead = True
+            for one, state in memory.states:
+                if one.kind == "silence" and state.heard_ms > now_ms + MINUTE_MS:
+                    state.heard_ms = now_ms
+                    memory.touch()
+        if ahead:
+            self.expect_all_anew()
 
     def overdue(self, now_ms: int) -> list[int]:
         """Return the sensors that were not heard in time, in the order of their keys."""
@@ -335,6 +368,16 @@ class Judges:
                     if mine.code == rule_code:
                         judge.on_reset(mine.rule, state, at_ms)
                         self.sensors[key].touch()
+
+    def learn_who_is_unknown(self, session: Session) -> None:
+        """Take over whose rows say silent: so the clock writes of an ingester that hung."""
+        unknown = select(SensorState.sensor, SensorState.silent_since_ms).where(
+            SensorState.silent_since_ms.is_not(None)
+        )
+        for key, silent_since_ms in session.execute(unknown):
+            memory = self.sensors.get(key)
+            if memory is not None and memory.silent_since_ms is None:
+                memory.silent_since_ms = silent_since_ms
 
     def save(self, session: Session, now_ms: int, *, whole: bool = False) -> None:
         """Write the memory of sensors and zones that changed; the caller commits.

@@ -7,7 +7,7 @@ of a closed hour are deleted they lie in both places, and whoever reads tells ea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ingest.rollups import Hour, Measured, days_of, merge_hours, write_days
 from models.bars import day_end_ms
+from models.chunks import chunks
 from models.packed import Stored
 from models.reading import ReadingMark, RecentReading
 from models.registry import Site
@@ -56,11 +57,11 @@ def _move(reading: Opens, writing: Opens, now: datetime) -> None:
     for low, high in slices:
         with reading() as session:
             hours = _gather(session, low, high, closed_ms)
-        for some in _chunks(sorted(hours)):
+        for some in chunks(sorted(hours), AT_ONCE):
             with writing() as session:
                 made = merge_hours(session, sensors, {place: hours[place] for place in some})
             days |= days_of(sensors, made)
-    for ended in _chunks(sorted(day for day in days if day[1] <= closed_ms)):
+    for ended in chunks(sorted(day for day in days if day[1] <= closed_ms), AT_ONCE):
         with writing() as session:
             write_days(session, sensors, ended)
     cleared = False
@@ -120,10 +121,6 @@ def _gather(session: Session, low: int, high: int, closed_ms: int) -> dict[Hour,
     for key, one in recent_of_range(session, low, high, closed_ms // 1000):
         hours[hour_end_ms(one.at_ms), key].append(one)
     return hours
-
-
-def _chunks(found: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
-    return (found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE))
 
 
 def _begun(sensors: Mapping[int, Measured], before_ms: int) -> set[Pair]:

@@ -111,11 +111,12 @@ class Pipeline:
         session: Session,
         version: int | None = None,
         loads: Callable[[], object] = lambda: None,
+        now: datetime | None = None,
     ) -> None:
         """Start a transaction: read the registry and the memory where they are not up to date.
 
         `version`: the registry's, where it is known. `loads` is called before all is read, which
-        takes a while where there are many sensors.
+        takes a while where there are many sensors. `now`: site time, unless messages lead it.
         """
         self.watermarks.keep()
         self.repeats.keep()
@@ -128,12 +129,14 @@ class Pipeline:
         rollups.hold_open(session)
         # With several ingesters a sensor may be another's by now; of what lags, readings tell.
         if self.judges is not None and self.commons is None:
+            self.judges.learn_who_is_unknown(session)
             self.judges.save(session, 0, whole=True)
         bindings, rulebook = Bindings.load(session, version), Rulebook.load(session)
+        now_ms = None if now is None else to_ms(now)
         if self.commons is None:
-            self.judges = Judges.load(session, bindings, rulebook)
+            self.judges = Judges.load(session, bindings, rulebook, now_ms=now_ms)
         else:
-            self.judges = self.commons.load(session, bindings, rulebook, self.rain)
+            self.judges = self.commons.load(session, bindings, rulebook, self.rain, now_ms)
         if self.commons is None or self.commons.leads:
             self.judges.adopted += unjudged(session, bindings, rulebook)
         if len(bindings.sensors) > MANY_SENSORS:

@@ -40,24 +40,6 @@ def gone(judges: Judges, device: str, at_ms: int) -> None:
             judges.expect(memory)
 
 
-def not_before_now(judges: Judges, now_ms: int) -> None:
-    """After the clock went back: who "will have been heard" was heard by now, and no later.
-
-    Else a sensor that falls silent next would count as heard from until that hour has come again.
-    """
-    for key, memory in judges.sensors.items():
-        if memory.heard_ms is not None and memory.heard_ms > now_ms:
-            interval_s = judges.bindings.sensors[key].interval_ms / 1000
-            memory.heard_ms, memory.gone_ms = now_ms, None
-            memory.due_ms = silence_due_ms(interval_s, now_ms)
-            memory.touch()
-        for one, state in memory.states:
-            if one.kind == "silence" and state.heard_ms > now_ms:
-                state.heard_ms = now_ms
-                memory.touch()
-    judges.expect_all_anew()
-
-
 def notice(session: Session, judges: Judges, now: datetime, listening_since_ms: int | None) -> None:
     """Turn sensors unknown that were not heard for three intervals and a tick."""
     now_ms = to_ms(now)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ingest.bindings import Bindings
 from ingest.share_deal import deal
 from models.alert import Alert, Subject, Verdict, take
+from models.chunks import chunks
 from models.clock import machine_now
 from models.heartbeat import DEAD_AFTER, Heartbeat
 from models.paging import page
@@ -159,22 +160,23 @@ def _nothing_is_known(session: Session, role: str, now: datetime) -> None:
     """While nobody listens no sensor is normal: each is unknown until it is heard again."""
     shares = shares_agreed(session)
     of_share = None if shares == 1 else _sensors_of(session, number_of(role), shares)
-    deaf = update(SensorState).where(
-        SensorState.silent_since_ms.is_(None), SensorState.heard_ms.is_not(None)
+    deaf = (
+        update(SensorState)
+        .where(SensorState.silent_since_ms.is_(None), SensorState.heard_ms.is_not(None))
+        .values(silent_since_ms=SensorState.heard_ms)
+        .execution_options(synchronize_session=False)
     )
-    if of_share is not None:
-        deaf = deaf.where(SensorState.sensor.in_(sorted(of_share)))
-    session.execute(
-        deaf.values(silent_since_ms=SensorState.heard_ms).execution_options(
-            synchronize_session=False
-        )
-    )
+    if of_share is None:
+        session.execute(deaf)
+    else:
+        for some in chunks(sorted(of_share)):
+            session.execute(deaf.where(SensorState.sensor.in_(some)))
     why = reason("system.ingest_deaf")
-    mine = select(Alert).where(Alert.live, Alert.unknown.is_(False), Alert.sensor_id.is_not(None))
-    if of_share is not None:
-        mine = mine.where(Alert.sensor_id.in_(list(of_share.values())))
-    for alert in session.scalars(mine.order_by(Alert.code)):
-        alert.become_unknown(by=SYSTEM, now=now, why=why)
+    known = select(Alert).where(Alert.live, Alert.unknown.is_(False), Alert.sensor_id.is_not(None))
+    ids = None if of_share is None else set(of_share.values())
+    for alert in session.scalars(known.order_by(Alert.code)):
+        if ids is None or alert.sensor_id in ids:
+            alert.become_unknown(by=SYSTEM, now=now, why=why)
     # An ingester that only hung has its own memory of all this: let it read the new one.
     bump(session, registry=True)
 

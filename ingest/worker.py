@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from random import uniform
 from time import monotonic, sleep
@@ -16,7 +16,6 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from ingest import silence
 from ingest.commons import RegistryMoved
 from ingest.disk_alarm import DiskAlarm
 from ingest.formats.decoded import Decoded, quarantined
@@ -33,7 +32,7 @@ from models.clock import TICK, SiteClock, machine_now, site_clock
 from models.heartbeat import LISTENING_SINCE, beat, note_fact
 from models.share import ShareLost
 from models.store import Store
-from models.times import to_ms
+from models.times import from_ms, to_ms
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +110,7 @@ class Worker:
                     raise
                 # What was taken is not acknowledged, and tried again.
                 disk.wait(self.stopping, self.beat)
+                self._listen_anew()
             else:
                 disk.passed()
 
@@ -134,8 +134,9 @@ class Worker:
         """Let the site's minutes pass, one after the other, up to now."""
         step = self.steps.look()
         if step is not None and _mode(self.time.row) != "led":
-            self._listen_anew(step)
-        now = self.time.now()
+            log.warning("clock=stepped by_s=%d", step.total_seconds())
+            self._listen_anew()
+        now = self._heard_until(self.time.now())
         if self.ticked_until is None:
             self.ticked_until = _minute(now)
         if now < self.ticked_until + TICK:
@@ -144,16 +145,24 @@ class Worker:
 
     def _tick(self) -> None:
         with self.store.writing() as session:
-            now = self._begin(session)
+            now = self._heard_until(self._begin(session))
             self._tick_until(session, now)
             self.pipeline.flush(session, now)
 
-    def _listen_anew(self, step: timedelta) -> None:
-        """The machine's clock was set: no minute of that was one in which somebody was silent."""
-        log.warning("clock=stepped by_s=%d", step.total_seconds())
+    def _heard_until(self, now: datetime) -> datetime:
+        """Return up to when all that was received has been taken: silence is judged no further."""
+        waiting_ms = self.inbox.oldest_ms()
+        if waiting_ms is None or _mode(self.time.row) == "led":
+            return now
+        return min(now, from_ms(waiting_ms))
+
+    def _listen_anew(self) -> None:
+        """The clock was set, or nobody could listen: nobody was silent in that time."""
+        if _mode(self.time.row) == "led":
+            return
         self.ticked_until, self.listening_since_ms = None, self.time.now_ms()
         if self.pipeline.judges is not None:
-            silence.not_before_now(self.pipeline.judges, self.listening_since_ms)
+            self.pipeline.judges.not_before(self.listening_since_ms)
 
     def refresh_clock(self) -> None:
         """Read the clock row."""
@@ -230,7 +239,12 @@ class Worker:
         if self.ticked_until is None:
             self.ticked_until = _minute(now)
         try:
-            self.pipeline.begin(session, version, lambda: self._fence(session, takes_long=True))
+            self.pipeline.begin(
+                session,
+                version,
+                lambda: self._fence(session, takes_long=True),
+                None if _mode(self.time.row) == "led" else now,
+            )
         except (DBAPIError, StaleDataError, RegistryMoved, ShareLost):
             raise
         except Exception as fault:

@@ -95,7 +95,7 @@ class House:
         """Take messages in one transaction."""
         decoded = self.pipeline.decode(messages)
         with self.store.writing() as session:
-            self.pipeline.begin(session)
+            self.pipeline.begin(session, now=now)
             batch = self.pipeline.take(session, decoded, now)
             self.pipeline.flush(session, now)
         return batch
@@ -103,7 +103,7 @@ class House:
     def tick(self, now: datetime) -> None:
         """Let one minute pass."""
         with self.store.writing() as session:
-            self.pipeline.begin(session)
+            self.pipeline.begin(session, now=now)
             self.pipeline.tick(session, now)
             self.pipeline.flush(session, now)
 

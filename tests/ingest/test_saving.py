@@ -72,8 +72,8 @@ def feed_round(house: House, number: int) -> None:
         late = timedelta(minutes=3) if dice.random() < 0.1 else timedelta(seconds=2)
         payload = ("[" + ",".join([base, *records[1:]]) + "]").encode()
         packs.append(Message("ridgewatch/hill/node-9/senml", payload, to_ms(at + late), qos=1))
-    house.feed(*packs, now=at)
-    house.tick(at + MINUTE / 2)
+    house.feed(*packs, now=at + 3 * MINUTE)  # when all of it was there
+    house.tick(at + 3.5 * MINUTE)
 
 
 def left(house: House) -> tuple[list[Any], list[Any]]:
