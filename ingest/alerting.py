@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ingest.judging import Found
+from ingest.rulebook import InForce
 from models.alert import Alert, Condition, Subject, Verdict, learn_late, rank, take
 from models.closing import is_shut
 from models.paging import page
@@ -33,7 +34,7 @@ def write(session: Session, found: Sequence[Found], now: datetime) -> None:
             _write_condition(session, one, at)
             continue
         key = (one.rule.code, one.subject.text)
-        verdict = _weighed(session, one)
+        verdict = _of_this_episode(live.get(key), one, _weighed(session, one))
         alert, pages = take(session, live.get(key), one.subject, verdict, at, RULE)
         if alert is not None and alert.live:
             live[key] = alert
@@ -134,6 +135,22 @@ def _weighed(session: Session, one: Found) -> Verdict:
     if sensor is None or not is_shut(session, sensor):
         return verdict
     return replace(verdict, severity=SILENT_WHERE_SHUT)
+
+
+def _of_this_episode(alert: Alert | None, one: Found, verdict: Verdict) -> Verdict:
+    """Let an episode that reached no latching level end, whatever one before it has reached.
+
+    The rule remembers a latch for good; that a person has reset it, only the alert knows, which
+    ended with that.
+    """
+    if verdict.to != "latched" or alert is None or latches(one.rule, alert.peak):
+        return verdict
+    return replace(verdict, to="cleared", severity=alert.severity)
+
+
+def latches(rule: InForce, reached: str) -> bool:
+    """Whether an episode that reached a severity waits for a person when it is over."""
+    return any(level.latch and rank(level.severity) <= rank(reached) for level in rule.rule.levels)
 
 
 def _verdict(one: Found) -> Verdict:

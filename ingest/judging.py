@@ -353,22 +353,6 @@ class Judges:
             mine, *others = self._spread(one, again.facts, state, [stands], None)
             yield from (mine._replace(late=True, stands=True), *others)
 
-    def forget_latch(self, rule_code: str, subject: str, at_ms: int) -> None:
-        """Tell the rule that a person has reset its alert after an inspection."""
-        one = self._combinations.get(rule_code)
-        if one is not None:
-            state = self.zones.get((rule_code, subject))
-            if state is not None:
-                judge.on_reset(one.rule, state, at_ms)
-                self._zones_touched.add((rule_code, subject))
-            return
-        for key, facts in self.bindings.sensors.items():
-            if facts.subject.text == subject:
-                for mine, state in self.sensors[key].states:
-                    if mine.code == rule_code:
-                        judge.on_reset(mine.rule, state, at_ms)
-                        self.sensors[key].touch()
-
     def learn_who_is_unknown(self, session: Session) -> None:
         """Take over whose rows say silent: so the clock writes of an ingester that hung."""
         unknown = select(SensorState.sensor, SensorState.silent_since_ms).where(

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from ingest.alerting import latches
 from ingest.bindings import Bindings, SensorFacts
 from ingest.judging import Found
 from ingest.rulebook import InForce, Rulebook
-from models.alert import Alert, Condition, Subject, rank
+from models.alert import Alert, Condition, Subject
 from models.reasons import reason
 from models.rulebook import RuleRow
 from models.rules.parsing import parse_rule
@@ -78,12 +79,9 @@ def _version(row: RuleRow, number: int) -> InForce:
 
 def _end(one: Alert | Condition, rule: InForce) -> Found:
     reached = one.peak if isinstance(one, Alert) else one.severity
-    latches = any(
-        level.latch and rank(level.severity) <= rank(reached) for level in rule.rule.levels
-    )
     observed = one.observed_at if isinstance(one, Alert) else one.since
     step = Step(
-        "latched" if latches else "cleared",
+        "latched" if latches(rule, reached) else "cleared",
         one.severity,
         0,
         to_ms(observed),

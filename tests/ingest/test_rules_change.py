@@ -10,7 +10,9 @@ from sqlalchemy import select
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Receipt
 from ingest.worker import CanNotBegin, Worker
+from models.alert import Alert
 from models.event import Event
+from models.people import Actor
 from models.reading import Quarantined, ZoneState
 from models.store import Store
 from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain, registry
@@ -167,6 +169,27 @@ def test_what_would_latch_waits_for_a_person_also_when_its_rule_is_off(house: Ho
 
     (wide,) = (one for one in house.alerts() if one.rule_code == "WIDE")
     assert (wide.active, wide.latched) == (False, True)
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_reset_latch_is_no_later_episodes(store: Store, *, reset: bool) -> None:
+    house = House(store, [CRACK_RULE])
+    for number, width in enumerate((2.4, 1.6, 0.9, 0.5)):
+        house.feed(crack(width, NOW + number * 15 * MINUTE), now=NOW + number * 15 * MINUTE)
+    with store.writing() as session:
+        (alert,) = session.scalars(select(Alert))
+        assert alert.latched
+        alert.acknowledge(by=Actor("person"), now=NOW + 50 * MINUTE)
+        if reset:
+            alert.reset("looked: nothing moved", by=Actor("person"), now=NOW + 51 * MINUTE)
+
+    for number, width in enumerate((1.2, 0.5), start=4):  # no level that latches
+        house.feed(crack(width, NOW + number * 15 * MINUTE), now=NOW + number * 15 * MINUTE)
+
+    last = house.alerts()[-1]
+    assert (last.active, last.latched, last.peak) == (
+        (False, False, "medium") if reset else (False, True, "high")
+    )
 
 
 @pytest.mark.parametrize("hours", [12, 48])

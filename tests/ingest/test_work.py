@@ -19,7 +19,7 @@ from models.errors import Missing, Refusal
 from models.heartbeat import Heartbeat
 from models.job import MOST_TRIES, Job, ask, take_job
 from models.people import machine
-from models.reading import Channel, Quarantined, Rollup, WaitingReading
+from models.reading import Channel, Quarantined, Rollup, SensorState, WaitingReading
 from models.reasons import reason
 from models.registry_file.load import load
 from models.sensor import Sensor
@@ -203,6 +203,8 @@ def test_a_claimed_channel_brings_its_past_in_the_sensors_unit(store: Store) -> 
     with store.reading() as session:
         assert session.scalars(select(WaitingReading)).all() == []
         assert session.get_one(Channel, (DEVICE, CHANNEL)).claimed
+        state = session.scalars(select(SensorState)).one()
+        assert state.due_ms is not None  # it would be missed
     close_hours(store, NOW + timedelta(hours=31))
     with store.reading() as session:
         assert len(session.scalars(select(Rollup)).all()) >= 30
