@@ -18,7 +18,7 @@ from ingest.rollups import Hour, Measured, days_of, merge_hours, write_days
 from models.bars import day_end_ms
 from models.chunks import chunks
 from models.packed import Stored
-from models.reading import ReadingMark, RecentReading
+from models.reading import ReadingHour, ReadingMark, RecentReading
 from models.registry import Site
 from models.sensor import Sensor, counters_begin
 from models.store import Store
@@ -26,6 +26,7 @@ from models.stored import HOUR_MS, hour_end_ms, moved_ms, recent_of_range
 from models.times import to_ms
 
 GRACE = timedelta(minutes=2)  # what comes by then is moved with its hour, not written into it
+LONGEST_DAY_MS = 25 * HOUR_MS
 MOST_ROWS = 500_000  # are read at once: some 100 MB
 AT_ONCE, CLEARS_AT_ONCE = 300, 10_000  # hours, rows of one transaction: live messages wait for it
 
@@ -46,11 +47,11 @@ def close_hours_within(session: Session, now: datetime) -> None:
 
 def _move(reading: Opens, writing: Opens, now: datetime) -> None:
     with reading() as session:
-        before_ms = moved_ms(session)
-    if _last_over_ms(now) <= before_ms:
+        before_ms, over_ms = moved_ms(session), _over_ms(session, now)
+    if over_ms <= before_ms:
         return
     with writing() as session:
-        closed_ms = _close(session, now)
+        closed_ms = _close(session, over_ms)
     with reading() as session:
         sensors, slices = _sensors(session), list(_slices(session, closed_ms))
     days = _begun(sensors, before_ms)
@@ -79,17 +80,25 @@ def count_as_moved(session: Session, until_ms: int) -> None:
         row.moved_ms = max(row.moved_ms, until_ms)
 
 
-def _last_over_ms(now: datetime) -> int:
-    return to_ms(now - GRACE) // HOUR_MS * HOUR_MS
+def _over_ms(session: Session, now: datetime) -> int:
+    """Return the end of the last hour that is over, up to the end of the newest reading's day.
+
+    No further: a clock that is wrong for a while must not close years to come, whose readings
+    would each have to be written into a packed hour.
+    """
+    recent_s = session.scalar(select(func.max(RecentReading.end_s))) or 0
+    packed_ms = session.scalar(select(func.max(ReadingHour.end_ms))) or 0
+    newest_ms = max(hour_end_ms(recent_s * 1000), packed_ms)
+    return min(to_ms(now - GRACE) // HOUR_MS * HOUR_MS, newest_ms + LONGEST_DAY_MS)
 
 
-def _close(session: Session, now: datetime) -> int:
+def _close(session: Session, over_ms: int) -> int:
     """Say that hours are closed; from here on their readings go into them, not among the recent.
 
     Whoever is storing holds the row: what it has put among the recent is there to be gathered.
     """
     row = session.scalars(_MARK).one()
-    row.closed_ms = max(row.closed_ms, _last_over_ms(now))  # a clock may have been set back
+    row.closed_ms = max(row.closed_ms, over_ms)  # a clock may have been set back
     session.flush()
     return row.closed_ms
 

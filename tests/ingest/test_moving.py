@@ -77,10 +77,18 @@ def test_an_hour_stays_open_for_two_minutes_more(house: House) -> None:
     assert counted(house, ReadingHour) == 2
 
 
+def test_a_clock_that_is_wrong_for_a_while_closes_no_years(house: House) -> None:
+    moving.close_hours(house.store, NOW + 365 * 77 * DAY)
+
+    house.feed(crack(0.5, NOW + 3 * DAY), now=NOW + 3 * DAY)
+
+    assert counted(house, RecentReading) == 1
+
+
 def test_cut_off_between_two_transactions_nothing_is_lost_or_told_twice(house: House) -> None:
     before = told(house)
     with house.store.writing() as session:
-        closed_ms = moving._close(session, LATER)
+        closed_ms = moving._close(session, moving._over_ms(session, LATER))
     assert told(house) == before
     with house.store.writing() as session:
         sensors = moving._sensors(session)
@@ -274,7 +282,7 @@ def test_who_reads_all_that_is_new_holds_up_the_deleting_of_what_has_moved(
     house = House(postgres_store)
     house.feed(crack(0.1, NOW + MINUTE))
     with house.store.writing() as session:
-        closed_ms = moving._close(session, LATER)
+        closed_ms = moving._close(session, moving._over_ms(session, LATER))
 
     def clear() -> None:
         with house.store.writing() as session:
