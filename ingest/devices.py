@@ -18,6 +18,8 @@ from models.sensor import Device
 
 DEVICE_EVERY_MS = 60_000
 CHANNEL_EVERY_MS = 3_600_000
+# Anybody may invent devices without end; forgotten, each is written down once more.
+MOST_TOLD = 500_000
 LONGEST_TOPIC = 400  # of what is kept: it only tells people, and proposals, where it came from
 
 
@@ -76,6 +78,8 @@ class Heard:
         note_channels(session, self.channels)
         _write_devices(session, self.devices, now)
         self.devices, self.channels = {}, {}
+        if len(self._told) > MOST_TOLD:
+            self._told.clear()
 
 
 def _write_devices(session: Session, heard: dict[str, bool], now: datetime) -> None:

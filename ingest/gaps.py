@@ -23,6 +23,9 @@ REMEMBERED = 8
 """So many earlier sessions of a sender are known again when something of them comes late."""
 
 
+MOST_KNOWN = 500_000
+
+
 @dataclass(slots=True)
 class Known:
     """How far a sender has counted: a row of `device_count`, without its cost."""
@@ -64,6 +67,8 @@ class Gaps:
         ]
         upsert(session, DeviceCount, rows, ["source"])
         self._touched = set()
+        if len(self._known) > MOST_KNOWN:  # the rest of what anybody may invent is on disk
+            self._known.clear()
 
     def _read(self, session: Session, sources: Iterable[str]) -> None:
         asked = [source for source in sources if source not in self._known]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest import saving, watching
+from ingest import devices, saving, watching
 from ingest.devices import Heard
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
@@ -158,3 +158,15 @@ def test_a_message_of_very_many_devices_is_written_down(postgres_store: Store) -
     heard.devices = {f"device-{number}": True for number in range(66_000)}
     with postgres_store.writing() as session:
         heard.write(session, NOW)
+
+
+def test_devices_that_anybody_may_invent_fill_no_memory(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "MOST_TOLD", 10)
+    house = House(sqlite_store, [])
+
+    for number in range(30):
+        house.feed(senml(f"made-up-{number}", "crack", 0.5, NOW + number * MINUTE))
+
+    assert len(house.pipeline.heard._told) <= 11
