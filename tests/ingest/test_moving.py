@@ -163,7 +163,8 @@ def test_hours_that_close_together_credit_no_rain_twice_over_one_of_bad_totals(
     house.feed(rain(5, NOW + 10 * MINUTE), rain(200_000, NOW + 90 * MINUTE))
     house.feed(rain(12, NOW + 150 * MINUTE))
     with store.writing() as session:
-        sensors, later_ms = moving._sensors(session), moving._close(session, LATER)
+        sensors = moving._sensors(session)
+        later_ms = moving._close(session, moving._over_ms(session, LATER))
         (key,) = (key for key, one in sensors.items() if one.quantity == "rain_total")
         hours = moving._gather(session, key, key, later_ms)
         first, bad, last = sorted(hours)

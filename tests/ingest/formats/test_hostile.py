@@ -116,7 +116,8 @@ def test_whatever_a_description_teaches_a_state_has_an_outcome(data):
     config = {"state_topic": "s", "unit_of_measurement": "mm", "value_template": "{{ value }}",
               "device_class": "distance", "device": {"identifiers": ["a"]}}  # fmt: skip
     memory = Memory()
-    taught = decode(message(_spoilt(config, data), "homeassistant/sensor/a/config"), memory)
+    spoilt = json.dumps(_spoilt(config, data))
+    taught = decode(message(spoilt, "homeassistant/sensor/a/config"), memory)
     memory.learn(taught.learned)
 
     assert outcome_of(json.dumps(data.draw(VALUES)).encode(), "s", memory)
