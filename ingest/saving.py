@@ -29,7 +29,7 @@ LAGS_AT_MOST_MS = 600_000  # two rounds, and clocks of devices that are five min
 
 def may_lag(quality: int, on_time: bool) -> bool:
     """Return whether the stored reading alone tells what the rules saw."""
-    return on_time and quality <= NOT_EVALUATED
+    return on_time and quality < NOT_EVALUATED
 
 
 class Unsaved:
