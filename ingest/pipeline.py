@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -58,11 +58,13 @@ TELL_CHANGES_ALONE = frozenset({"sparkplug_b", "shelly_gen2", "ha_discovery"})
 class Batch:
     """What one transaction takes in; built up by the pipeline, written at its end."""
 
+    decoded: Sequence[tuple[Message, Decoded]] = ()
     refused: list[tuple[Message, Reason]] = field(default_factory=list)
     rows: dict[tuple[int, int], Row] = field(default_factory=dict)  # by sensor and instant
     waiting: list[dict[str, Any]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     out_of_order: dict[int, list[Stored]] = field(default_factory=dict)  # by sensor
+    there: dict[tuple[int, int], Stored] | None = None  # of its late instants; None: not looked up
     readings: int = 0
     repeats: int = 0
 
@@ -152,7 +154,7 @@ class Pipeline:
         judges = self._at_work()
         if self.commons is not None:
             self.commons.before_batch(session, judges, self.rain, decoded)
-        batch = Batch(found=judges.adopted)
+        batch = Batch(decoded, found=judges.adopted)
         judges.adopted = []
         for message, outcome in decoded:
             if outcome.plain and not (message.exactly_once or message.retain):
@@ -365,7 +367,7 @@ class Pipeline:
         newer = memory.at_ms is None or judged_ms > memory.at_ms
         known = None
         if memory.stored_ms is not None and at_ms <= memory.stored_ms:
-            known = _stored_or_waiting(session, batch.rows, key, at_ms)
+            known = _stored_or_waiting(session, judges, batch, key, at_ms)
         conflict = known is not None and known != (row.value, row.raw)
         if known is not None:
             batch.repeats += 1
@@ -504,11 +506,29 @@ def _canonical(facts: SensorFacts, measurement: Measurement) -> float | None:
 
 
 def _stored_or_waiting(
-    session: Session, rows: Mapping[tuple[int, int], Row], key: int, at_ms: int
+    session: Session, judges: Judges, batch: Batch, key: int, at_ms: int
 ) -> tuple[float | None, float | None] | None:
     """Return (value, raw) of a reading of this instant, in the table or still in this batch."""
-    found = rows.get((key, at_ms)) or stored.at(session, key, at_ms)
+    found: Row | Stored | None = batch.rows.get((key, at_ms))
+    if found is None:
+        if batch.there is None:
+            batch.there = stored.of_instants(session, _late_instants(judges, batch.decoded))
+        found = batch.there.get((key, at_ms))
     return None if found is None else (found.value, found.raw)
+
+
+def _late_instants(
+    judges: Judges, decoded: Iterable[tuple[Message, Decoded]]
+) -> Iterator[tuple[int, int]]:
+    """Yield (sensor, instant) of what a batch tells of times of which something may be stored.
+
+    A gateway that sends what it has kept tells thousands at once. Beyond a sensor's last stored
+    reading nothing is in the table, whatever the batch adds to it.
+    """
+    for one in (one for _, outcome in decoded for one in outcome.measurements):
+        key = judges.bindings.sensor_of(one.device, one.channel, one.at_ms)
+        if key is not None and one.at_ms <= (judges.sensors[key].stored_ms or -1):
+            yield key, one.at_ms
 
 
 def _waiting(message: Message, measurement: Measurement) -> dict[str, Any]:

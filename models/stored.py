@@ -9,7 +9,7 @@ rows of all, or probe each second for them: see `_way`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from heapq import merge
 from typing import Any, NamedTuple
 
@@ -115,6 +115,11 @@ _OF_ONE = (
     .where(Rollup.sensor == bindparam("key"), Rollup.span_s == HOUR_S)
     .execution_options(yield_per=_AT_ONCE)
 )
+_END = bindparam("end", type_=BigInteger)
+_OF_HOUR = select(ReadingHour.sensor, ReadingHour.packed).where(
+    ReadingHour.end_ms == _END, ReadingHour.sensor.in_(_KEYS)
+)
+_OF_SECOND = RECENT.where(RecentReading.end_s == _END, RecentReading.sensor.in_(_KEYS))
 _OLDEST = _OF_ONE.where(Rollup.end_ms > _SINCE).order_by(Rollup.end_ms).limit(2)
 _NEWEST = _OF_ONE.where(Rollup.end_ms < bindparam("hours", type_=BigInteger)).order_by(
     Rollup.end_ms.desc()
@@ -192,21 +197,35 @@ def of_many(
     return {key: list(found.in_order()) for key, found in sorted(both.items())}
 
 
-def at(session: Session, key: int, at_ms: int) -> Stored | None:
-    """Return the reading of exactly this instant, or None where there is none."""
-    row = session.execute(
-        select(
-            RecentReading.value, RecentReading.quality, RecentReading.raw, RecentReading.arrived_ms
-        ).where(
-            RecentReading.end_s == second_of(at_ms),
-            RecentReading.sensor == key,
-            RecentReading.at_ms == at_ms,
+def of_instants(
+    session: Session, instants: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], Stored]:
+    """Return the readings of exactly these (sensor, instant); a query for each hour of theirs, and
+    for each second of which something may be recent.
+    """
+    wanted = set(instants)
+    found: dict[tuple[int, int], Stored] = {}
+    open_ms = moved_ms(session)
+    # The recent first: what moves meanwhile is packed before it is deleted there.
+    for end_s, keys in _together((one for one in wanted if one[1] > open_ms), second_of):
+        recent = session.execute(_OF_SECOND, {"keys": keys, "end": end_s})
+        found.update({(row.sensor, row.at_ms): Stored(*row[1:]) for row in recent})
+    for end_ms, keys in _together(wanted, hour_end_ms):
+        packed = session.execute(_OF_HOUR, {"keys": keys, "end": end_ms})
+        found.update(
+            {(key, one.at_ms): one for key, hour in packed for one in unpack(hour, end_ms)}
         )
-    ).first()
-    if row is not None:
-        return Stored(at_ms, *row)
-    hour = hour_of(session, key, hour_end_ms(at_ms))
-    return next((one for one in hour if one.at_ms == at_ms), None)
+    return {place: found[place] for place in wanted & found.keys()}
+
+
+def _together(
+    instants: Iterable[tuple[int, int]], end_of: Callable[[int], int]
+) -> list[tuple[int, list[int]]]:
+    """Return which sensors have instants that end alike, by that end."""
+    found: dict[int, set[int]] = {}
+    for key, at_ms in instants:
+        found.setdefault(end_of(at_ms), set()).add(key)
+    return [(end, sorted(keys)) for end, keys in sorted(found.items())]
 
 
 def hour_of(session: Session, key: int, end_ms: int) -> list[Stored]:

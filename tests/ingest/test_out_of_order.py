@@ -342,3 +342,19 @@ def counting(store: Store) -> Iterator[list[str]]:
     event.listen(store.engine, "before_cursor_execute", note)
     yield found
     event.remove(store.engine, "before_cursor_execute", note)
+
+
+def test_a_backlog_is_looked_up_by_the_hour(store: Store) -> None:
+    house = House(store)
+    house.feed(crack(0.5), crack(0.5, NOW + DAY))
+    house.close_hours(NOW + DAY)
+    backlog = [crack(0.5, NOW + HOUR + n * MINUTE) for n in range(50)]
+    backlog += [crack(0.5), crack(0.6)]  # one that is there, and one that contradicts it
+
+    with counting(store) as statements:
+        batch = house.feed(*(late(one, 23 * HOUR) for one in backlog), now=NOW + DAY)
+
+    looked_up = [one for one in statements if "reading_hour.packed" in one and "rollup" not in one]
+    assert len(looked_up) <= 5
+    assert (batch.readings, batch.repeats) == (50, 2)
+    assert len(batch.refused) == 1

@@ -92,8 +92,10 @@ def test_a_range_of_sensors_is_read_up_to_a_second(full: Store) -> None:
     ]
 
 
-def test_one_reading_is_found_by_its_instant(full: Store) -> None:
+def test_readings_are_found_by_their_instants(full: Store) -> None:
+    there = {(key, one.at_ms): one for key in SENSORS for one in of(key)}
+    never = {(key, at_ms + 111) for key, at_ms in there} | {(5, at_ms) for _, at_ms in there}
     with full.reading() as session:
-        for one in of(4):
-            assert stored.at(session, 4, one.at_ms) == one
-            assert stored.at(session, 4, one.at_ms + 111) is None
+        assert stored.of_instants(session, [*there, *never]) == there
+        for place in [*there][:5]:
+            assert stored.of_instants(session, [place]) == {place: there[place]}
