@@ -77,9 +77,9 @@ def late(message: Message, by: timedelta) -> Message:
 
 def feed_daily(house: House, values: Sequence[float]) -> datetime:
     """Feed a reading every three hours; return the instant of the last."""
-    for place, value in enumerate(values):
-        at = NOW + place * 3 * HOUR
-        house.feed(crack(value, at), now=at)
+    told = [crack(value, NOW + place * 3 * HOUR) for place, value in enumerate(values)]
+    at = NOW + (len(values) - 1) * 3 * HOUR
+    house.feed(*told, now=at)
     return at
 
 
@@ -266,7 +266,7 @@ def mixed(
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("within", [10 * MINUTE, 3 * HOUR], ids=["minutes", "hours"])
 def test_any_order_ends_in_the_same(store: Store, seed: int, within: timedelta) -> None:
     house, dice, readings = House(store, RULES), random.Random(seed), weather(seed)
