@@ -13,12 +13,19 @@ from models.closure import IN_FORCE, Closure
 from models.heartbeat import Heartbeat
 from models.idempotency import FirstAnswer
 from models.job import Job
+from models.key_use import KeyUse
 from models.notice import Notice
 from models.reading import Channel, Quarantined, SensorState
 from models.registry import Site
 from models.scaffold import STANDING, Scaffold
 from models.sensor import Sensor
 
+_COUNTED = (
+    ("messages", "Messages that came with a key."),
+    ("refused", "Messages under a topic that their key does not cover."),
+    ("turned_away", "Connections with a wrong secret of a key that there is."),
+    ("slowed_seconds", "Time for which senders that were too fast had to wait."),
+)
 MOST_SENSORS = 2000  # each is a series of its own; more would be another program's work
 Samples = Iterable[tuple[Mapping[str, str], float]]
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -65,6 +72,10 @@ def _all(
         "Messages kept aside.",
         [({}, _count(session, Quarantined.id))],
     )
+    connected, *counts = _receiver(session)
+    yield "receiver_connections", "gauge", "Connections that came with a key.", [({}, connected)]
+    for (name, about), count in zip(_COUNTED, counts, strict=True):
+        yield f"receiver_{name}_total", "counter", about, [({}, count)]
     yield "notices", "gauge", "Notices by channel and state.", _notices(session)
     yield "jobs", "gauge", "Jobs by kind and state.", _jobs(session)
     yield (
@@ -86,6 +97,19 @@ def _all(
         "Site time up to which a role has done what fell due.",
         [({"role": one.role}, one.done_until.timestamp()) for one in beats if one.done_until],
     )
+
+
+def _receiver(session: Session) -> list[float]:
+    """Return the sums over all keys: each key's own are on the page of keys."""
+    columns = (
+        KeyUse.connected,
+        KeyUse.messages,
+        KeyUse.refused,
+        KeyUse.turned_away,
+        KeyUse.slowed_ms,
+    )
+    *found, slowed_ms = session.execute(select(*map(func.sum, columns))).one()
+    return [*(one or 0 for one in found), (slowed_ms or 0) / 1000]
 
 
 def _alerts(session: Session, now: datetime) -> Samples:

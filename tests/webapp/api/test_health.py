@@ -6,6 +6,9 @@ from datetime import timedelta
 from models.clock import machine_now
 from models.closing import close_zone
 from models.heartbeat import DEAD_AFTER, Heartbeat, beat
+from models.key_use import Seen, note_use
+from models.keys import add_key
+from models.people import machine
 from tests.models.house import NOW
 from tests.webapp.api.program import Program
 
@@ -61,6 +64,9 @@ def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
     with program_everywhere.yard.working() as house:
         house.alert(house.sensor("C-07"))
         close_zone(house.session, house.zone, by=house.duty, now=NOW)
+        for node, slowed_ms in (("node-1", 1000), ("node-2", 500)):
+            add_key(house.session, node, (), device=node, by=machine("system"), now=NOW)
+            note_use(house.session, {node: Seen(1, messages=6, slowed_ms=slowed_ms)})
 
     answer = program_everywhere.client.get("/metrics")
 
@@ -72,5 +78,7 @@ def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
     assert "ridgewatch_closures_active 1" in lines
     told = 'ridgewatch_last_observation_timestamp_seconds{sensor="tianning/C-07"} 1647838800'
     assert told in lines
+    assert "ridgewatch_receiver_messages_total 12" in lines
+    assert "ridgewatch_receiver_slowed_seconds_total 1.5" in lines
     names = [one.split()[2] for one in lines if one.startswith("# TYPE")]
     assert len(names) == len(set(names)) > 10
