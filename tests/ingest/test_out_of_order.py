@@ -233,7 +233,7 @@ def weather(seed: int) -> dict[str, list[tuple[datetime, float]]]:
     """Return two quiet days of crack and gauge with hours of rain and movement in between."""
     dice, total = random.Random(seed), 0.0
     found: dict[str, list[tuple[datetime, float]]] = {"crack_width": [], "rain_total": []}
-    for minute in range(5, 60 * 52, 5):
+    for minute in range(10, 60 * 52, 10):
         at, moves = NOW + minute * MINUTE, 36 <= minute / 60 < 42
         total += dice.choice((0.0, 0.0, 0.2, 1.4)) if moves else 0.0
         found["rain_total"].append((at, round(total, 1)))
