@@ -24,7 +24,9 @@ from models.claim import CLAIM, DECODE_AGAIN
 from models.clock import site_now
 from models.errors import Missing
 from models.pulse import bump, registry_version
-from models.reading import Quarantined, SensorState, WaitingReading
+from models.reading import Channel, Quarantined, SensorState, WaitingReading
+from models.share import share_numbers, wait_for_owner
+from models.store import Store
 from models.times import to_ms
 from models.units import quality_of, to_canonical
 
@@ -35,11 +37,13 @@ def load_claimed(task: Task) -> Mapping[str, Any]:
     """Load the waiting readings of a claimed channel, oldest first; they are judged no more."""
     place = str(task.arguments["device"]), str(task.arguments["channel"])
     loaded, after_ms = 0, -1
+    _wait_for_who_knows_no_claim(task.store)
     while True:
         with task.store.writing() as session:
             facts, bindings = _facts(session, int(task.arguments["sensor"]))
             waiting = _waiting(session, place, after_ms)
             if not waiting:
+                session.get_one(Channel, place).claimed = True  # one of those may have said no
                 bump(session, registry=True)  # the ingester reads its memory anew
                 return {"loaded": loaded}
             rows = [_row(facts, one) for one in waiting if _belongs(bindings, place, one, facts)]
@@ -66,6 +70,20 @@ def decode_again(task: Task) -> Mapping[str, Any]:
 
 
 HANDLERS = {CLAIM: load_claimed, DECODE_AGAIN: decode_again}
+
+
+def _wait_for_who_knows_no_claim(store: Store) -> None:
+    """Let end what an ingester began before the claim: it still lets readings wait.
+
+    On SQLite nobody writes beside a claim.
+    """
+    if store.is_sqlite:
+        return
+    with store.reading() as session:
+        numbers = share_numbers(session)
+    for number in numbers:
+        with store.writing() as session:
+            wait_for_owner(session, number)
 
 
 def _facts(session: Session, key: int) -> tuple[SensorFacts, Bindings]:

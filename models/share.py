@@ -236,6 +236,19 @@ def _in_ms(span: timedelta) -> str:
     return str(round(span.total_seconds() * 1000))
 
 
+def share_numbers(session: Session) -> list[int]:
+    """Return the numbers of all shares that were ever dealt."""
+    return list(session.scalars(select(Share.number).order_by(Share.number)))
+
+
+def wait_for_owner(session: Session, number: int) -> None:
+    """Wait until the owner's transaction has ended; the next sees all that is committed by now.
+
+    It finds the share locked until the caller's commit.
+    """
+    session.execute(select(Share.token).where(Share.number == number).with_for_update())
+
+
 def let_go(session: Session, number: int, token: int) -> None:
     """Give a share back at an orderly stop: the next need not wait. The caller commits."""
     session.execute(
