@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ingest.formats.decoded import Count, Decoded
+from ingest.gap_rows import GapRows
 from ingest.message import Message
 from ingest.storing import upsert
 from models.chunks import chunks
@@ -21,7 +22,6 @@ from models.gap import DeviceCount, Gap
 
 REMEMBERED = 8
 """So many earlier sessions of a sender are known again when something of them comes late."""
-
 
 MOST_KNOWN = 500_000
 
@@ -48,6 +48,7 @@ class Gaps:
     def __init__(self) -> None:
         self._known: dict[str, Known | None] = {}
         self._touched: set[str] = set()
+        self._rows = GapRows()
 
     def note(self, session: Session, decoded: Sequence[tuple[Message, Decoded]]) -> None:
         """Follow the counts of a batch, in order of arrival, in the caller's transaction."""
@@ -69,6 +70,7 @@ class Gaps:
         self._touched = set()
         if len(self._known) > MOST_KNOWN:  # the rest of what anybody may invent is on disk
             self._known.clear()
+            self._rows = GapRows()
 
     def _read(self, session: Session, sources: Iterable[str]) -> None:
         asked = [source for source in sources if source not in self._known]
@@ -101,9 +103,12 @@ class Gaps:
         if number > known.number:
             if number > known.number + 1:
                 first, last = known.number + 1, number - 1
-                session.add(_gap(known, first, last, count.wraps, at_ms, message.received_ms))
+                gap = _gap(known, first, last, count.wraps, at_ms, message.received_ms)
+                self._rows.add(session, gap)
             self._reach(known, number, at_ms)
-        elif number < known.number and not _fill(session, count.source, known.run, number):
+        elif number < known.number and not self._rows.fill(
+            session, count.source, known.run, number
+        ):
             told = count.at_ms or not count.session
             if told and at_ms > known.at_ms and not (message.retain or message.dup):
                 self._restart(known, count, at_ms)  # it counts from the beginning: a reboot
@@ -113,7 +118,7 @@ class Gaps:
     ) -> None:
         for name, run in known.earlier:
             if name == count.session:
-                _fill(session, count.source, run, count.number)
+                self._rows.fill(session, count.source, run, count.number)
                 return
         if message.retain or message.dup:
             return
@@ -123,7 +128,7 @@ class Gaps:
         if count.first is not None and count.number > count.first and not goes_on:
             gap = _gap(known, count.first, count.number - 1, 0, at_ms, message.received_ms)
             gap.after_ms = after_ms
-            session.add(gap)
+            self._rows.add(session, gap)
 
     def _restart(self, known: Known, count: Count, at_ms: int) -> None:
         earlier = [[known.session, known.run], *known.earlier]
@@ -170,28 +175,3 @@ def _counted_on(known: Known, count: Count, at_ms: int) -> int:
     if at_ms < known.at_ms and ahead:
         return known.number - (count.wraps - ahead)
     return known.number + ahead
-
-
-def _fill(session: Session, source: str, run: int, number: int) -> bool:
-    """Take a number that came late out of its gap; false where it is in none."""
-    gap = session.scalars(
-        select(Gap).where(
-            Gap.source == source, Gap.run == run, Gap.first <= number, Gap.last >= number
-        )
-    ).first()
-    if gap is None:
-        return False
-    if gap.first == gap.last:
-        session.delete(gap)
-    elif number == gap.first:
-        gap.first = number + 1
-    elif number == gap.last:
-        gap.last = number - 1
-    else:
-        rest = {name: getattr(gap, name) for name in _COPIED}
-        session.add(Gap(**rest, first=number + 1, last=gap.last))
-        gap.last = number - 1
-    return True
-
-
-_COPIED = ("source", "run", "wraps", "after_ms", "before_ms", "found_ms")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from ingest import gap_rows
 from ingest.formats.decode import decode
 from ingest.formats.decoded import Count, Decoded
 from ingest.formats.memory import Memory
@@ -188,6 +189,35 @@ def test_a_hostile_order_with_losses_is_told_exactly(feed):
 
     told = {n for first, last in feed.missing() for n in range(first, last + 1)}
     assert told == lost
+
+
+@pytest.fixture
+def few_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gap_rows, "MOST_GAPS", 20)
+    monkeypatch.setattr(gap_rows, "AT_ONCE", 5)
+
+
+@pytest.mark.usefixtures("few_gaps")
+@pytest.mark.parametrize("restarts", [False, True])
+def test_of_a_sender_that_begins_anew_with_each_message_the_newest_gaps_are_kept(feed, restarts):
+    feed(*counts(1, 3, source="other"))
+    for boot in range(100):
+        feed(*counts(9, session=f"boot-{boot}", first=1, after=boot))
+        if restarts:
+            feed.restart()
+
+    told = [gap for gap in gaps_of(feed) if gap.source == "node"]
+    assert 20 <= len(told) <= 25
+    assert max(gap.run for gap in told) == 100
+    assert feed.missing("other") == [(2, 2)]
+
+
+@pytest.mark.usefixtures("few_gaps")
+def test_a_sender_whose_every_second_number_comes_late_has_no_end_of_gaps_either(feed):
+    feed(*counts(1, 1000))
+    feed(*(Count("node", number, at_ms=at(0.5)) for number in range(900, 3, -2)))
+
+    assert len(feed.missing()) <= 25
 
 
 # From the wire.
