@@ -158,7 +158,8 @@ def _hours(
     until_ms = hour_end_ms(until_ms)
     if since_ms >= until_ms:
         return found
-    begins = counters_begin(session, named)
+    counters = [key for key, sensor in named.items() if sensor.quantity == "rain_total"]
+    begins = counters_begin(session, counters)
     for key, readings in stored.of_many(session, named, since_ms, until_ms).items():
         found[key] += _open_hours(session, named[key], readings, begins.get(key, ()))
     return found

@@ -1,7 +1,7 @@
 """Sensors and their epochs: from when to when a device's channel measured what, and where."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -153,9 +153,12 @@ class Epoch(Base):
 
 
 def counters_begin(
-    session: Session, keys: Iterable[int] | None = None
+    session: Session, keys: Collection[int] | None = None
 ) -> dict[int, tuple[int, ...]]:
-    """Return from when on each counter of rain has hung there, by the sensor's key; one query."""
+    """Return from when on each counter of rain has hung there, by the sensor's key.
+
+    One query; none where there is nothing to ask.
+    """
     begun = (
         select(Sensor.key, Epoch.since)
         .join(Epoch.sensor)
@@ -163,6 +166,8 @@ def counters_begin(
         .order_by(Sensor.key, Epoch.since)
     )
     if keys is not None:
+        if not keys:
+            return {}
         begun = begun.where(Sensor.key.in_(list(keys)))
     found: dict[int, tuple[int, ...]] = {}
     for key, since in session.execute(begun):

@@ -16,7 +16,7 @@ from models.times import to_ms
 from tests.webapp.cast import Cast
 from tests.webapp.world import NOW, World, counted, make_world
 
-MOST_QUERIES = 32  # open hours are made of readings, for which a page asks a few times
+MOST_QUERIES = 34  # open hours are made of readings, for which a page asks a few times
 
 
 @pytest.fixture
