@@ -122,7 +122,6 @@ class Pipeline:
         """
         self.watermarks.keep()
         self.repeats.keep()
-        self.weak.recall(session)
         if version is None:
             version = registry_version(session)
         if self.judges is not None and self.judges.bindings.version == version:
@@ -134,6 +133,7 @@ class Pipeline:
             self.judges.learn_who_is_unknown(session)
             self.judges.save(session, 0, whole=True)
         bindings, rulebook = Bindings.load(session, version), Rulebook.load(session)
+        self.weak.recall(session, bindings.by_device)
         now_ms = None if now is None else to_ms(now)
         if self.commons is None:
             self.judges = Judges.load(session, bindings, rulebook, now_ms=now_ms)
