@@ -1,11 +1,14 @@
 """Doctor tries a real mosquitto, and reads configurations: what loses messages is found."""
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from ingest.doctor.broker import DROPPED, _told, facts_of_broker, look_at_broker
+from ingest.doctor.broker import DROPPED, _asks_for_ever, _told, facts_of_broker, look_at_broker
 from ingest.doctor.broker_config import look_at_config
 from models.settings_text import Remote
 from tests.harness.mosquitto import Mosquitto
@@ -51,6 +54,37 @@ def test_what_a_broker_has_dropped_is_its_own_word(start_mosquitto: Start) -> No
 
     assert tried(broker) == ["broker_has_dropped", "broker_drops"]
     assert [one.values["version"] for one in facts_of_broker(where)][0].startswith("mosquitto")
+
+
+@contextmanager
+def greeter(told: bytes) -> Iterator[tuple[Remote, list[bytes]]]:
+    """Answer CONNECT with properties of ours; yield what it is told after that too."""
+    heard: list[bytes] = []
+
+    def greet() -> None:
+        with door.accept()[0] as guest:
+            guest.recv(1000)
+            guest.sendall(bytes([0x20, 3 + len(told), 0, 0, len(told)]) + told)
+            while said := guest.recv(1000):
+                heard.append(said)
+
+    with socket.create_server(("127.0.0.1", free_port())) as door:
+        thread = Thread(target=greet)
+        thread.start()
+        yield Remote("127.0.0.1", door.getsockname()[1]), heard
+        thread.join()
+
+
+@pytest.mark.parametrize(("days", "found"), [(None, []), (7, []), (1, [86_400])])
+def test_a_broker_that_keeps_sessions_for_a_shorter_time_than_asked(
+    days: int | None, found: list[int]
+) -> None:
+    told = b"" if days is None else b"\x11" + (days * 86_400).to_bytes(4, "big")
+
+    with greeter(told) as (where, heard):
+        assert [one.what.values["s"] for one in _asks_for_ever(where)] == found
+
+    assert heard == [b"\xe0\x07\x00\x05\x11\0\0\0\0"]  # it ends its session when it leaves
 
 
 def test_a_broker_that_lets_anyone_in(start_mosquitto: Start) -> None:
