@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.alert import Alert
 from models.closure import IN_FORCE, Closure
-from models.heartbeat import Heartbeat
+from models.heartbeat import DEAD_AFTER, Heartbeat
 from models.idempotency import FirstAnswer
 from models.job import Job
 from models.key_use import KeyUse
@@ -20,12 +20,14 @@ from models.registry import Site
 from models.scaffold import STANDING, Scaffold
 from models.sensor import Sensor
 
-_COUNTED = (
-    ("messages", "Messages that came with a key."),
-    ("refused", "Messages under a topic that their key does not cover."),
-    ("turned_away", "Connections with a wrong secret of a key that there is."),
-    ("slowed_seconds", "Time for which senders that were too fast had to wait."),
-)
+_COUNTED = {
+    "received": "Messages since the receiver started.",
+    "refused": "Messages under a topic that their key does not cover.",
+    "oversize": "Messages too large to keep.",
+    "turned_away": "Connections with wrong or no credentials.",
+    "faults": "Connections closed for what is not MQTT, or not allowed.",
+    "slowed": "Times that a connection had to wait, because it sent too fast.",
+}
 MOST_SENSORS = 2000  # each is a series of its own; more would be another program's work
 Samples = Iterable[tuple[Mapping[str, str], float]]
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -72,10 +74,15 @@ def _all(
         "Messages kept aside.",
         [({}, _count(session, Quarantined.id))],
     )
-    connected, *counts = _receiver(session)
-    yield "receiver_connections", "gauge", "Connections that came with a key.", [({}, connected)]
-    for (name, about), count in zip(_COUNTED, counts, strict=True):
-        yield f"receiver_{name}_total", "counter", about, [({}, count)]
+    beats = session.scalars(select(Heartbeat).order_by(Heartbeat.role)).all()
+    living = [one for one in beats if machine_now - one.beat_at <= DEAD_AFTER]
+    yield from _receiver(living)
+    yield (
+        "receiver_waited_seconds_total",
+        "counter",
+        "Time for which senders with a key had to wait.",
+        [({}, (session.scalar(select(func.sum(KeyUse.slowed_ms))) or 0) / 1000)],
+    )
     yield "notices", "gauge", "Notices by channel and state.", _notices(session)
     yield "jobs", "gauge", "Jobs by kind and state.", _jobs(session)
     yield (
@@ -84,7 +91,6 @@ def _all(
         "Kept first answers.",
         [({}, _count(session, FirstAnswer.call))],
     )
-    beats = session.scalars(select(Heartbeat).order_by(Heartbeat.role)).all()
     yield (
         "role_heartbeat_age_seconds",
         "gauge",
@@ -99,17 +105,13 @@ def _all(
     )
 
 
-def _receiver(session: Session) -> list[float]:
-    """Return the sums over all keys: each key's own are on the page of keys."""
-    columns = (
-        KeyUse.connected,
-        KeyUse.messages,
-        KeyUse.refused,
-        KeyUse.turned_away,
-        KeyUse.slowed_ms,
-    )
-    *found, slowed_ms = session.execute(select(*map(func.sum, columns))).one()
-    return [*(one or 0 for one in found), (slowed_ms or 0) / 1000]
+def _receiver(beats: Iterable[Heartbeat]) -> Iterator[tuple[str, str, str, Samples]]:
+    """Yield what the receiver has counted since it started; each key's own is on its page."""
+    told = [one.facts["receiver"] for one in beats if one.facts and "receiver" in one.facts]
+    connected = [({}, one.get("connections", 0)) for one in told]
+    yield "receiver_connections", "gauge", "Connections to the receiver.", connected
+    for name, about in _COUNTED.items():
+        yield f"receiver_{name}_total", "counter", about, [({}, one.get(name, 0)) for one in told]
 
 
 def _alerts(session: Session, now: datetime) -> Samples:

@@ -1,8 +1,10 @@
 """Health, readiness and figures: open to whom they should be, and in the form that is read."""
 
 import re
+from dataclasses import asdict
 from datetime import timedelta
 
+from ingest.receiver.publishing import Counts
 from models.clock import machine_now
 from models.closing import close_zone
 from models.heartbeat import DEAD_AFTER, Heartbeat, beat
@@ -66,7 +68,9 @@ def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
         close_zone(house.session, house.zone, by=house.duty, now=NOW)
         for node, slowed_ms in (("node-1", 1000), ("node-2", 500)):
             add_key(house.session, node, (), device=node, by=machine("system"), now=NOW)
-            note_use(house.session, {node: Seen(1, messages=6, slowed_ms=slowed_ms)})
+            note_use(house.session, {node: Seen(1, slowed_ms=slowed_ms)})
+        counts = {"connections": 3, **asdict(Counts(received=12, refused=4, oversize=2))}
+        beat(house.session, "ingest", facts={"receiver": counts})
 
     answer = program_everywhere.client.get("/metrics")
 
@@ -78,7 +82,10 @@ def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
     assert "ridgewatch_closures_active 1" in lines
     told = 'ridgewatch_last_observation_timestamp_seconds{sensor="tianning/C-07"} 1647838800'
     assert told in lines
-    assert "ridgewatch_receiver_messages_total 12" in lines
-    assert "ridgewatch_receiver_slowed_seconds_total 1.5" in lines
+    assert "ridgewatch_receiver_connections 3" in lines
+    assert "ridgewatch_receiver_received_total 12" in lines
+    assert "ridgewatch_receiver_refused_total 4" in lines
+    assert "ridgewatch_receiver_oversize_total 2" in lines
+    assert "ridgewatch_receiver_waited_seconds_total 1.5" in lines
     names = [one.split()[2] for one in lines if one.startswith("# TYPE")]
     assert len(names) == len(set(names)) > 10
