@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from ingest import devices, saving, watching
 from ingest.devices import Heard
@@ -13,6 +14,7 @@ from ingest.message import Delivery, Message, Receipt
 from ingest.pipeline import Pipeline
 from ingest.worker import MOST_MESSAGES, Worker
 from models.clock import machine_now
+from models.sensor import Device
 from models.store import Store
 from models.times import to_ms
 from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, registry, senml
@@ -158,6 +160,10 @@ def test_a_message_of_very_many_devices_is_written_down(postgres_store: Store) -
     heard.devices = {f"device-{number}": True for number in range(66_000)}
     with postgres_store.writing() as session:
         heard.write(session, NOW)
+
+    with postgres_store.reading() as session:
+        unprotected = select(func.count()).select_from(Device).where(Device.qos0)
+        assert session.scalar(unprotected) == 66_000
 
 
 def test_devices_that_anybody_may_invent_fill_no_memory(

@@ -33,7 +33,7 @@ from webapp.sessions import COOKIE
 
 # Who looks at a page: the first of these whom its policy admits, and of a company's pages he too.
 STAFF = ("manager", "engineer", "duty", "supervisor", "admin", "viewer")
-# Each page is seen on a desk, and by axe on a phone, with the other language and the other light.
+# Each page is seen on a desk and on a phone, with the other language and the other light.
 DESKS = (("zh", "light"), ("en", "dark"), ("en", "light"), ("zh", "dark"))
 OTHER = {"zh": "en", "en": "zh", "light": "dark", "dark": "light"}
 LANG = {"zh": "zh-Hans-CN", "en": "en"}
@@ -175,12 +175,11 @@ class Walk:
         between = "&" if "?" in visit.path else "?"
         page.goto(f"{self.origin}{visit.path}{between}lang={language}")
         where = f"{visit.path} ({visit.role or 'visitor'}, {device}, {language}, {light})"
-        self._note(where, self.people.complaints[seen:])
+        self._note(where, [*violations(page), *self.people.complaints[seen:]])
         del self.people.complaints[seen:]
         if not is_bilingual(visit) and page.locator("html").get_attribute("lang") != LANG[language]:
             self._note(where, ["not in the language that was asked for"])
         if device == "phone":
-            self._note(where, violations(page))
             self._note(where, [f"too small: {one}" for one in small_targets(page)])
             if overflow_px(page):
                 self._note(where, [f"{overflow_px(page)} px wider than the phone"])
@@ -190,8 +189,7 @@ class Walk:
         if (device, light) not in self.windows:
             options = PHONE if device == "phone" else {}
             page = self.people.page(color_scheme=light, **options)
-            if device == "phone":
-                page.context.add_init_script(path=AXE)
+            page.context.add_init_script(path=AXE)
             self.windows[device, light] = page
         return self.windows[device, light]
 
