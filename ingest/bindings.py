@@ -1,13 +1,19 @@
-"""Which sensor a device's channel was at an instant, and how that sensor is to be read then."""
+"""Which sensor a device's channel was at an instant, and how that sensor is to be read then.
+
+A nation has a million sensors, so what many have alike is in memory once, and what only somebody
+who is told of a sensor asks for is made when it is asked for.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from sys import intern
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, TypeVar
 
+from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,14 +24,16 @@ from models.sensor import ATTENDED, Epoch, Sensor
 from models.times import to_ms
 
 FOR_EVER_MS = 1 << 62
+ROWS_AT_ONCE = 5_000
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+# What has no cycles needs no look by the garbage collector, nor the memory for that.
+class Stretch(Struct, frozen=True, gc=False):
     """One epoch, as the pipeline needs it: `(since_ms, until_ms]`.
 
     `begins_ms`: since when the same instrument stands at the same place and zero; the rules'
-    baselines reach back to there.
+    baselines reach back to there. `attended`: somebody was at the sensor when it began.
     """
 
     since_ms: int
@@ -33,28 +41,117 @@ class Stretch:
     offset: float
     scale: float
     retired: bool
+    attended: bool
     begins_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class SensorFacts:
-    """What the pipeline knows of a sensor; a snapshot of the registry."""
+class Alike(Struct, frozen=True, gc=False):
+    """What many sensors have alike: one object for all of them."""
 
-    key: int
-    id: uuid.UUID
-    code: str
     site_id: uuid.UUID
     site_code: str
     timezone: str
     quantity: str
     unit: str
     interval_ms: int
-    subject: Subject
     zones: tuple[Subject, ...]
     serves: tuple[str, ...]
-    stretches: tuple[Stretch, ...]
     retired: bool
-    attended_ms: int  # when somebody was last at the sensor
+    silent_after_ms: int
+    is_rain: bool
+
+
+class SensorFacts(Struct, frozen=True, gc=False):
+    """What the pipeline knows of a sensor; a snapshot of the registry."""
+
+    key: int
+    code: str
+    number: int  # its id, in half the memory
+    element_id: uuid.UUID | None
+    stretches: tuple[Stretch, ...]
+    alike: Alike
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The id of its row."""
+        return uuid.UUID(int=self.number)
+
+    @property
+    def site_id(self) -> uuid.UUID:
+        """The site on which it stands."""
+        return self.alike.site_id
+
+    @property
+    def site_code(self) -> str:
+        """That site's code."""
+        return self.alike.site_code
+
+    @property
+    def timezone(self) -> str:
+        """That site's time zone."""
+        return self.alike.timezone
+
+    @property
+    def quantity(self) -> str:
+        """What it measures."""
+        return self.alike.quantity
+
+    @property
+    def unit(self) -> str:
+        """In which unit it tells it."""
+        return self.alike.unit
+
+    @property
+    def interval_ms(self) -> int:
+        """How often it speaks."""
+        return self.alike.interval_ms
+
+    @property
+    def zones(self) -> tuple[Subject, ...]:
+        """The zones in which it counts."""
+        return self.alike.zones
+
+    @property
+    def serves(self) -> tuple[str, ...]:
+        """Codes of the sites and zones that it serves from afar."""
+        return self.alike.serves
+
+    @property
+    def retired(self) -> bool:
+        """Whether it is out of service for good."""
+        return self.alike.retired
+
+    @property
+    def silent_after_ms(self) -> int:
+        """How long after it was last heard it is overdue, unless its device said goodbye."""
+        return self.alike.silent_after_ms
+
+    @property
+    def is_rain(self) -> bool:
+        """Whether it measures rain by counting it."""
+        return self.alike.is_rain
+
+    @property
+    def subject(self) -> Subject:
+        """What its rules judge, made when something is to be said of it."""
+        alike = self.alike
+        return Subject(
+            f"sensor:{alike.site_code}/{self.code}",
+            site_id=alike.site_id,
+            sensor_id=self.id,
+            element_id=self.element_id,
+            site_code=alike.site_code,
+        )
+
+    @property
+    def begins_ms(self) -> tuple[int, ...]:
+        """From when on each instrument has stood there."""
+        return tuple(stretch.begins_ms for stretch in self.stretches)
+
+    @property
+    def attended_ms(self) -> int:
+        """When somebody was last at the sensor, 0 for never."""
+        return max((one.since_ms for one in self.stretches if one.attended), default=0)
 
     def stretch_at(self, at_ms: int) -> Stretch | None:
         """Return the epoch that covers an instant."""
@@ -63,29 +160,42 @@ class SensorFacts:
                 return stretch
         return None
 
-    @property
-    def begins_ms(self) -> tuple[int, ...]:
-        """From when on each instrument has stood there."""
-        return tuple(stretch.begins_ms for stretch in self.stretches)
 
-    @property
-    def silent_after_ms(self) -> int:
-        """How long after it was last heard it is overdue, unless its device said goodbye."""
-        return silence_due_ms(self.interval_ms / 1000, 0)
-
-    @property
-    def is_rain(self) -> bool:
-        """Whether it measures rain by counting it."""
-        return self.quantity in ("rain_total", "rain_increment")
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True, gc=False):
     """A channel's sensor from when to when."""
 
     since_ms: int
     until_ms: int
     sensor: int
+
+
+Wired = int | tuple[Bound, ...]
+"""A channel's only sensor, which has been it ever since its own first epoch; else all it was."""
+
+
+class ByDevice(Mapping[str, list[int]]):
+    """The sensors that a device's channels are now; found when asked for."""
+
+    def __init__(self, channels: Mapping[str, Mapping[str, Wired]]) -> None:
+        self._channels = channels
+
+    def __getitem__(self, device: str) -> list[int]:
+        found: list[int] = []
+        for wired in self._channels[device].values():
+            if isinstance(wired, int):
+                found.append(wired)
+            else:
+                found.extend(one.sensor for one in wired if one.until_ms == FOR_EVER_MS)
+        return found
+
+    def __contains__(self, device: object) -> bool:
+        return device in self._channels
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._channels)
+
+    def __len__(self) -> int:
+        return len(self._channels)
 
 
 class Bindings:
@@ -94,27 +204,37 @@ class Bindings:
     def __init__(
         self,
         version: int,
-        sensors: Iterable[SensorFacts],
-        channels: Mapping[tuple[str, str], list[Bound]],
+        sensors: Mapping[int, SensorFacts],
+        channels: Mapping[str, Mapping[str, Wired]],
         zones: Mapping[str, Subject],
         sites: Mapping[str, uuid.UUID],
     ) -> None:
         self.version = version
         self.sites = sites
-        self.sensors = {facts.key: facts for facts in sensors}
-        self.channels = channels
+        self.sensors = sensors
+        self.channels = channels  # of each device
         self.zones = zones
-        self.by_device: dict[str, list[int]] = {}
-        for (device, _), bounds in channels.items():
-            keys = self.by_device.setdefault(device, [])
-            keys.extend(b.sensor for b in bounds if b.until_ms == FOR_EVER_MS)
+        self.by_device = ByDevice(channels)
 
     def sensor_of(self, device: str, channel: str, at_ms: int) -> int | None:
         """Return the key of the sensor that the channel was at that instant."""
-        for bound in self.channels.get((device, channel), ()):
+        channels = self.channels.get(device)
+        wired = None if channels is None else channels.get(channel)
+        if wired is None:
+            return None
+        if isinstance(wired, int):
+            return wired if self.sensors[wired].stretches[0].since_ms < at_ms else None
+        for bound in wired:
             if bound.since_ms < at_ms <= bound.until_ms:
                 return bound.sensor
         return None
+
+    def bounds(self) -> Iterator[tuple[str, Bound]]:
+        """Yield every device with what its channels are and were."""
+        for device, channels in self.channels.items():
+            for wired in channels.values():
+                for bound in _spelled(wired, self.sensors):
+                    yield device, bound
 
     @classmethod
     def load(cls, session: Session, version: int) -> Bindings:
@@ -123,99 +243,144 @@ class Bindings:
         by_code = {site.code: site.id for site in sites.values()}
         zones = list(session.scalars(select(Zone).where(Zone.retired.is_(False))))
         homes = dict(session.execute(select(Element.id, Element.building_id)).all())
-        epochs: dict[uuid.UUID, list[Any]] = {}
-        # Columns, not objects: a nation has a million of each.
-        for epoch in session.execute(select(*_EPOCH).order_by(Epoch.since, Epoch.id)):
-            epochs.setdefault(epoch.sensor_id, []).append(epoch)
-        channels: dict[tuple[str, str], list[Bound]] = {}
-        facts, near = [], _by_site(zones)
-        known: dict[tuple[Stretch, ...], tuple[Stretch, ...]] = {}
-        for row in session.execute(select(*_SENSOR).order_by(Sensor.key)):
-            mine = epochs.pop(row.id, [])
-            stretches = _stretches(mine)
-            stretches = known.setdefault(stretches, stretches)
-            places = _zones_of(row, near, homes, sites, by_code)
-            facts.append(_facts(row, sites[row.site_id], places, mine, stretches))
-            for epoch in mine:
-                _bind(channels, row.key, epoch)
-        zone_subjects = {subject.text: subject for subject in _subjects(zones, sites)}
-        return cls(version, facts, channels, zone_subjects, by_code)
+        near, same = _by_site(zones, sites), _Same()
+        sensors: dict[int, SensorFacts] = {}
+        channels: dict[str, dict[str, Wired]] = {}
+        # Columns, not objects, and never all of them at once: a nation has a million.
+        rows = session.execute(_SENSORS, execution_options={"yield_per": ROWS_AT_ONCE})
+        for key, group in groupby(rows, attrgetter("key")):
+            epochs = list(group)
+            row = epochs[0]
+            if row.kind is None:  # a sensor without any
+                epochs = []
+            places = _zones_of(row, near, homes, by_code)
+            alike = _alike(row, sites[row.site_id], places, same)
+            sensors[key] = SensorFacts(
+                key=key,
+                code=same(row.code),
+                number=row.id.int,
+                element_id=same(row.element_id),
+                stretches=_stretches(epochs, same),
+                alike=alike,
+            )
+            _wire(channels, sensors, key, epochs, same)
+        subjects = {subject.text: subject for some in near.values() for _, subject in some}
+        return cls(version, sensors, channels, subjects, by_code)
 
 
-_EPOCH = (Epoch.sensor_id, Epoch.kind, Epoch.since, Epoch.until, Epoch.device, Epoch.channel,
-          Epoch.offset, Epoch.scale, Epoch.continues)  # fmt: skip
-_SENSOR = (Sensor.key, Sensor.id, Sensor.code, Sensor.site_id, Sensor.building_id,
-           Sensor.element_id, Sensor.quantity, Sensor.unit, Sensor.interval_s, Sensor.serves,
-           Sensor.retired_at)  # fmt: skip
+_SENSORS = (
+    select(
+        Sensor.key, Sensor.id, Sensor.code, Sensor.site_id, Sensor.building_id, Sensor.element_id,
+        Sensor.quantity, Sensor.unit, Sensor.interval_s, Sensor.serves, Sensor.retired_at,
+        Epoch.kind, Epoch.since, Epoch.until, Epoch.device, Epoch.channel, Epoch.offset,
+        Epoch.scale, Epoch.continues,
+    )
+    .outerjoin_from(Sensor, Epoch)
+    .order_by(Sensor.key, Epoch.since, Epoch.id)
+)  # fmt: skip
 
 
-def _facts(
-    row: Any,
-    site: Site,
-    zones: tuple[Subject, ...],
-    epochs: Sequence[Any],
-    stretches: tuple[Stretch, ...],
-) -> SensorFacts:
-    return SensorFacts(
-        key=row.key,
-        id=row.id,
-        # Each row brings its own copy of what thousands have alike.
-        code=intern(row.code),
-        site_id=site.id,
-        site_code=site.code,
-        timezone=site.timezone,
-        quantity=intern(row.quantity),
-        unit=intern(row.unit),
-        interval_ms=row.interval_s * 1000,
-        subject=Subject(
-            f"sensor:{site.code}/{row.code}",
+class _Same:
+    """Returns of equal values the one that came first: each row brings its own copy of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[type, dict[Any, Any]] = defaultdict(dict)  # 1 equals 1.0 and True
+
+    def __call__(self, value: T) -> T:
+        return self._known[type(value)].setdefault(value, value)
+
+
+def _alike(row: Any, site: Site, zones: tuple[Subject, ...], same: _Same) -> Alike:
+    interval_ms = row.interval_s * 1000
+    return same(
+        Alike(
             site_id=site.id,
-            sensor_id=row.id,
-            element_id=row.element_id,
             site_code=site.code,
-        ),
-        zones=zones,
-        serves=tuple(row.serves or ()),
-        stretches=stretches,
-        retired=row.retired_at is not None,
-        attended_ms=max((to_ms(e.since) for e in epochs if e.kind in ATTENDED), default=0),
+            timezone=site.timezone,
+            quantity=row.quantity,
+            unit=row.unit,
+            interval_ms=interval_ms,
+            zones=zones,
+            serves=tuple(row.serves or ()),
+            retired=row.retired_at is not None,
+            silent_after_ms=silence_due_ms(interval_ms / 1000, 0),
+            is_rain=row.quantity in ("rain_total", "rain_increment"),
+        )
     )
 
 
-def _stretches(epochs: Sequence[Any]) -> tuple[Stretch, ...]:
+def _stretches(epochs: Sequence[Any], same: _Same) -> tuple[Stretch, ...]:
     found: list[Stretch] = []
     for epoch in epochs:
-        since = to_ms(epoch.since)
-        until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
-        begins = found[-1].begins_ms if epoch.continues and found else since
-        retired = epoch.kind == "retired"
-        found.append(Stretch(since, until, epoch.offset, epoch.scale, retired, begins))
-    return tuple(found)
+        since_ms = same(to_ms(epoch.since))
+        found.append(
+            Stretch(
+                since_ms=since_ms,
+                until_ms=_until_ms(epoch, same),
+                offset=same(epoch.offset),
+                scale=same(epoch.scale),
+                retired=epoch.kind == "retired",
+                attended=epoch.kind in ATTENDED,
+                begins_ms=found[-1].begins_ms if epoch.continues and found else since_ms,
+            )
+        )
+    return same(tuple(found))
 
 
-def _bind(channels: dict[tuple[str, str], list[Bound]], key: int, epoch: Any) -> None:
-    if epoch.device is None or epoch.kind == "retired":
-        return
-    until = FOR_EVER_MS if epoch.until is None else to_ms(epoch.until)
-    bounds = channels.setdefault((intern(epoch.device), intern(epoch.channel or "")), [])
-    if bounds and bounds[-1].sensor == key and bounds[-1].until_ms == to_ms(epoch.since):
-        bounds[-1] = Bound(bounds[-1].since_ms, until, key)
-    else:
-        bounds.append(Bound(to_ms(epoch.since), until, key))
+def _until_ms(epoch: Any, same: _Same) -> int:
+    return FOR_EVER_MS if epoch.until is None else same(to_ms(epoch.until))
 
 
-def _by_site(zones: Iterable[Zone]) -> dict[uuid.UUID, list[Zone]]:
-    found: dict[uuid.UUID, list[Zone]] = {}
+def _wire(
+    channels: dict[str, dict[str, Wired]],
+    sensors: Mapping[int, SensorFacts],
+    key: int,
+    epochs: Iterable[Any],
+    same: _Same,
+) -> None:
+    """Enter the channels that a sensor is and was."""
+    mine: dict[tuple[str, str], list[Bound]] = {}
+    for epoch in epochs:
+        if epoch.device is None or epoch.kind == "retired":
+            continue
+        since_ms, until_ms = same(to_ms(epoch.since)), _until_ms(epoch, same)
+        bounds = mine.setdefault((epoch.device, epoch.channel or ""), [])
+        if bounds and bounds[-1].until_ms == since_ms:
+            since_ms = bounds.pop().since_ms
+        bounds.append(Bound(since_ms, until_ms, key))
+    for (device, channel), bounds in mine.items():
+        wires = channels.get(device)
+        if wires is None:
+            wires = channels[device] = {}
+        ever = Bound(sensors[key].stretches[0].since_ms, FOR_EVER_MS, key)
+        before = wires.get(channel)
+        if before is None and bounds == [ever]:
+            wires[same(channel)] = key
+        else:
+            known = () if before is None else _spelled(before, sensors)
+            wires[same(channel)] = (*known, *bounds)
+
+
+def _spelled(wired: Wired, sensors: Mapping[int, SensorFacts]) -> tuple[Bound, ...]:
+    if isinstance(wired, int):
+        return (Bound(sensors[wired].stretches[0].since_ms, FOR_EVER_MS, wired),)
+    return wired
+
+
+def _by_site(
+    zones: Iterable[Zone], sites: Mapping[uuid.UUID, Site]
+) -> dict[uuid.UUID, list[tuple[Zone, Subject]]]:
+    found: dict[uuid.UUID, list[tuple[Zone, Subject]]] = {}
     for zone in zones:
-        found.setdefault(zone.site_id, []).append(zone)
+        subject = _zone_subject(zone, sites[zone.site_id])
+        found.setdefault(zone.site_id, []).append((zone, subject))
     return found
 
 
 def _zones_of(
     row: Any,
-    zones: Mapping[uuid.UUID, Sequence[Zone]],
+    zones: Mapping[uuid.UUID, Sequence[tuple[Zone, Subject]]],
     homes: Mapping[uuid.UUID, uuid.UUID],
-    sites: Mapping[uuid.UUID, Site],
     by_code: Mapping[str, uuid.UUID],
 ) -> tuple[Subject, ...]:
     """A sensor counts in the zones that hold its element or building, or that it serves."""
@@ -223,18 +388,14 @@ def _zones_of(
     building = row.building_id or homes.get(row.element_id) if row.element_id else row.building_id
     found = []
     around = dict.fromkeys([row.site_id, *(by_code[code] for code in serves if code in by_code)])
-    for zone in (zone for site_id in around for zone in zones.get(site_id, ())):
+    for zone, subject in (some for site_id in around for some in zones.get(site_id, ())):
         stands = zone.site_id == row.site_id and (
             str(row.element_id) in zone.element_ids or str(building) in zone.building_ids
         )
-        site = sites[zone.site_id]
-        if stands or site.code in serves or zone.code in serves and zone.site_id == row.site_id:
-            found.append(_zone_subject(zone, site))
+        served = subject.site_code in serves
+        if stands or served or zone.code in serves and zone.site_id == row.site_id:
+            found.append(subject)
     return tuple(found)
-
-
-def _subjects(zones: Iterable[Zone], sites: Mapping[uuid.UUID, Site]) -> list[Subject]:
-    return [_zone_subject(zone, sites[zone.site_id]) for zone in zones]
 
 
 def _zone_subject(zone: Zone, site: Site) -> Subject:

@@ -448,7 +448,7 @@ class Judges:
         """Have the combinations over a sensor's zones hear what its rules hold, if they haven't."""
         at_ms = max(memory.at_ms or 0, memory.heard_ms or 0)
         for one, state in memory.states:
-            severity = state.verdict.severity
+            severity = state.severity
             for combination in self.rulebook.over(one.code):
                 for zone in facts.zones:
                     place = self.zones.get((combination.code, zone.text))

@@ -158,7 +158,7 @@ def _older(
 ) -> Iterator[Sample]:
     """Yield what a slope has let go of, and would still have had at `since_ms`."""
     if isinstance(rule, Rate):
-        oldest_ms = live.slope.since_ms
+        oldest_ms = live.since_ms
         until_ms = since_ms if oldest_ms is None else min(since_ms, oldest_ms - 1)
         first_ms = max(begins_ms, since_ms - rule.window_ms)
         yield from _samples(facts, stored.between(session, facts.key, first_ms, until_ms))

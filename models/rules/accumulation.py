@@ -2,24 +2,24 @@
 
 from models.reasons import Reason
 from models.rules.durations import hours
-from models.rules.gate import Verdict
+from models.rules.gate import Judged
 from models.rules.rain import Credit, FadingWindow, Gauge, Window, flat, mm_of, um_of, unflat
 from models.rules.spec import Accumulation, Level
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
 from models.units import QUESTIONABLE, symbol
 
 
-class AccumulationState:
+class AccumulationState(Judged):
     """What an accumulation remembers of one gauge."""
 
-    __slots__ = ("at_ms", "gauge", "idle", "limits", "of_level", "quantity", "verdict", "windows")
+    __slots__ = ("at_ms", "gauge", "idle", "limits", "of_level", "quantity", "windows")
 
     def __init__(self, rule: Accumulation, quantity: str | None = None) -> None:
+        super().__init__(len(rule.levels))
         self.quantity = quantity
         self.gauge = Gauge(counter=quantity != "rain_increment")
         self.at_ms = -1
         self.idle = True
-        self.verdict = Verdict(len(rule.levels))
         spans = sorted({level.window_ms or 0 for level in rule.levels}, reverse=True)
         self.windows = [_window(rule, span_ms) for span_ms in spans]
         # One (raise, calm) in micrometres and one window a level, looked up once.
@@ -82,7 +82,7 @@ class AccumulationState:
             why = self._why(rule, level, (certain, at_most), rose, good)
             return mm_of(certain), level.raise_at, why
 
-        return self.verdict.settle(rule.levels, decided_ms, self.gauge.last_ms, told)
+        return self.settle(rule.levels, decided_ms, self.gauge.last_ms, told)
 
     def _why(
         self, rule: Accumulation, level: Level, sums: tuple[float, float], rose: bool, good: bool
@@ -122,14 +122,14 @@ class AccumulationState:
             rain = flat(c for c in longest.credits if c.until_ms > oldest_ms)
         else:
             rain = [window.dump() for window in self.windows if isinstance(window, FadingWindow)]
-        return [self.gauge.dump(), self.at_ms, self.verdict.dump(), rain]
+        return [self.gauge.dump(), self.at_ms, self.dump_verdict(), rain]
 
     def restore(self, rule: Accumulation, dumped: Dumped) -> None:
         """Take over what `dump` gave."""
         gauge, self.at_ms, verdict, rain = dumped
         self.gauge = Gauge.load(gauge)
-        self.verdict = Verdict.load(verdict, rule.levels)
-        self.idle = self.verdict.idle
+        self.load_verdict(verdict, rule.levels)
+        self.idle = self.at_rest
         self._load_rain(rain)
 
     @property

@@ -2,7 +2,7 @@
 
 from models.reasons import Json, Reason
 from models.rules.durations import hours
-from models.rules.gate import Verdict
+from models.rules.gate import Judged
 from models.rules.spec import Combination, Term, Together
 from models.rules.step import NO_STEPS, RANK, SEVERITIES, Dumped, Sample, Step, iso
 
@@ -47,16 +47,16 @@ class Held:
         return held
 
 
-class CombinationState:
+class CombinationState(Judged):
     """What a combination remembers of one place: who says what, and since when."""
 
-    __slots__ = ("at_ms", "quantity", "terms", "verdict")
+    __slots__ = ("at_ms", "quantity", "terms")
 
     def __init__(self, rule: Combination, quantity: str | None = None) -> None:
+        super().__init__(len(rule.levels))
         self.quantity = rule.quantity
         self.at_ms = -1
         self.terms: dict[tuple[str, str], Held] = {}
-        self.verdict = Verdict(len(rule.levels))
 
     def on_term(
         self, rule: Combination, rule_code: str, subject: str, severity: str | None, at_ms: int,
@@ -83,7 +83,7 @@ class CombinationState:
 
     def on_tick(self, rule: Combination, now_ms: int, heard_until_ms: int | None) -> list[Step]:
         """Let terms lapse that ended longer ago than the span."""
-        if not self.terms and self.verdict.idle:
+        if not self.terms and self.at_rest:
             return NO_STEPS
         steps = self._judge(rule, now_ms, None)
         self._forget(now_ms - rule.within_ms)
@@ -103,7 +103,7 @@ class CombinationState:
         def told(index: int, rose: bool) -> tuple[None, None, Reason]:
             return None, None, self._why(rule, since_ms, rose)
 
-        return self.verdict.settle(rule.levels, self.at_ms, observed, told)
+        return self.settle(rule.levels, self.at_ms, observed, told)
 
     def _true(self, node: Together | Term, since_ms: int) -> bool:
         if isinstance(node, Together):
@@ -161,12 +161,12 @@ class CombinationState:
     def dump(self) -> Dumped:
         """Return what `load` needs."""
         terms = [[*key, held.dump()] for key, held in sorted(self.terms.items())]
-        return [self.at_ms, self.verdict.dump(), terms]
+        return [self.at_ms, self.dump_verdict(), terms]
 
     def restore(self, rule: Combination, dumped: Dumped) -> None:
         """Take over what `dump` gave."""
         self.at_ms, verdict, terms = dumped
-        self.verdict = Verdict.load(verdict, rule.levels)
+        self.load_verdict(verdict, rule.levels)
         self.terms = {(code, subject): Held.load(held) for code, subject, held in terms}
 
 

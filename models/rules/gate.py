@@ -178,3 +178,64 @@ class Verdict:
         verdict = cls(len(levels), [Gate.load(gate) for gate in gates])
         verdict.rank, verdict.top, verdict.latched, verdict.since_ms = rank, top, latched, since_ms
         return verdict
+
+
+class Judged:
+    """What the state of every rule has: a verdict, in memory only while it says something.
+
+    Of most sensors no rule ever has anything to say.
+    """
+
+    __slots__ = ("_verdict",)
+
+    def __init__(self, levels: int, gates: Sequence[Gate] | None = None) -> None:
+        # As long as there is nothing to say, only of how many levels.
+        self._verdict: Verdict | int = levels if gates is None else Verdict(levels, gates)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, to be changed in place."""
+        if isinstance(self._verdict, int):
+            self._verdict = Verdict(self._verdict)
+        return self._verdict
+
+    @verdict.setter
+    def verdict(self, verdict: Verdict) -> None:
+        self._verdict = verdict
+
+    @property
+    def spoke(self) -> bool:
+        """False where the verdict would be one with nothing to remember."""
+        return not isinstance(self._verdict, int)
+
+    @property
+    def severity(self) -> str | None:
+        """The severity held now, None where nothing is; asking makes no verdict."""
+        return None if isinstance(self._verdict, int) else self._verdict.severity
+
+    @property
+    def at_rest(self) -> bool:
+        """True while only a value at or over a limit could change anything."""
+        return isinstance(self._verdict, int) or self._verdict.idle
+
+    def rest(self) -> None:
+        """Keep no verdict that has nothing to say."""
+        verdict = self._verdict
+        if not isinstance(verdict, int) and verdict.idle and not verdict.latched:
+            self._verdict = verdict.levels
+
+    def settle(
+        self, levels: Sequence[Level], at_ms: int, observed_ms: int, told: Told
+    ) -> list[Step]:
+        """Return the step that the gates' changes amount to, if any."""
+        steps = self.verdict.settle(levels, at_ms, observed_ms, told)
+        self.rest()
+        return steps
+
+    def dump_verdict(self) -> Dumped:
+        """Return the verdict as `load_verdict` takes it, 0 for one with nothing to remember."""
+        return 0 if isinstance(self._verdict, int) else self._verdict.dump()
+
+    def load_verdict(self, dumped: Dumped, levels: Sequence[Level]) -> None:
+        """Take over the verdict that `dump_verdict` gave for a rule with these levels."""
+        self._verdict = Verdict.load(dumped, levels) if dumped else len(levels)

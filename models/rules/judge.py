@@ -30,6 +30,10 @@ class State(Protocol):
     verdict: Verdict
 
     @property
+    def severity(self) -> str | None:
+        """The severity held now, None where nothing is."""
+
+    @property
     def learning(self) -> bool:
         """True while the rule can't judge yet."""
 
@@ -165,7 +169,9 @@ def attend(rule: Rule, state: State, at_ms: int) -> list[Step]:
 def dump(rule: Rule, state: State) -> Dumped:
     """Return the state as JSON-safe lists and numbers, to be stored beside the rule's version."""
     dumped = state.dump()
-    return dumped if state.quantity == rule.quantity else {"of": state.quantity, "state": dumped}
+    if state.quantity is None or state.quantity == rule.quantity:
+        return dumped
+    return {"of": state.quantity, "state": dumped}
 
 
 def load(rule: Rule, dumped: Dumped) -> State:

@@ -1,7 +1,7 @@
 """Judges that a sensor is not heard: silence is unknown, never normal."""
 
 from models.reasons import Reason
-from models.rules.gate import Verdict
+from models.rules.gate import Judged
 from models.rules.spec import Silence
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso
 from models.units import QUESTIONABLE
@@ -30,20 +30,20 @@ def silence_due_ms(
     return due_ms
 
 
-class SilenceState:
+class SilenceState(Judged):
     """What a silence rule remembers of one sensor."""
 
-    __slots__ = ("heard_ms", "quantity", "verdict")
+    __slots__ = ("heard_ms",)
+    quantity: str | None = None  # any sensor falls silent alike
 
     def __init__(self, rule: Silence, quantity: str | None = None) -> None:
-        self.quantity = rule.quantity  # any sensor falls silent alike
+        super().__init__(len(rule.levels))
         self.heard_ms = -1
-        self.verdict = Verdict(len(rule.levels))
 
     def on_sample(self, rule: Silence, sample: Sample) -> list[Step]:
         """Hear a reading. Any is a sign of life, only believable ones end a silence."""
         self.heard_ms = max(self.heard_ms, sample.arrived_ms)
-        if self.verdict.idle or sample.value is None or sample.quality > QUESTIONABLE:
+        if self.at_rest or sample.value is None or sample.quality > QUESTIONABLE:
             return NO_STEPS
         changed = False
         for gate, level in zip(self.verdict.gates, rule.levels, strict=True):
@@ -55,7 +55,7 @@ class SilenceState:
             values = {"since": iso(self.verdict.since_ms), "at": iso(sample.arrived_ms)}
             return sample.value, None, Reason("silence.heard_again", values)
 
-        return self.verdict.settle(rule.levels, sample.arrived_ms, sample.at_ms, told)
+        return self.settle(rule.levels, sample.arrived_ms, sample.at_ms, told)
 
     def on_tick(
         self, rule: Silence, now_ms: int, heard_until_ms: int | None, interval_s: float | None,
@@ -79,7 +79,7 @@ class SilenceState:
         def told(index: int, rose: bool) -> tuple[None, None, Reason]:
             return None, None, self._why(now_ms, interval_s, gone_ms)
 
-        return self.verdict.settle(rule.levels, now_ms, self.heard_ms, told)
+        return self.settle(rule.levels, now_ms, self.heard_ms, told)
 
     def _why(self, now_ms: int, interval_s: float, gone_ms: int | None) -> Reason:
         values = {"since": iso(self.heard_ms), "interval_min": round(interval_s / 60, 1)}
@@ -99,10 +99,11 @@ class SilenceState:
     def attend(self, rule: Silence, at_ms: int) -> list[Step]:
         """Somebody was at the sensor: end the silence of before, and wait anew from there."""
         since_ms, self.heard_ms = self.heard_ms, max(self.heard_ms, at_ms)
-        severity, to = self.verdict.severity, "latched" if self.verdict.latched else "cleared"
-        self.verdict = Verdict(len(rule.levels))
+        severity, latched = self.severity, self.spoke and self.verdict.latched
+        self.load_verdict(0, rule.levels)
         if severity is None:
             return NO_STEPS
+        to = "latched" if latched else "cleared"
         why = Reason("silence.attended", {"since": iso(since_ms), "at": iso(at_ms)})
         return [Step(to, severity, 0, at_ms, at_ms, None, None, why)]
 
@@ -113,9 +114,9 @@ class SilenceState:
 
     def dump(self) -> Dumped:
         """Return what `load` needs."""
-        return [self.heard_ms, self.verdict.dump()]
+        return [self.heard_ms, self.dump_verdict()]
 
     def restore(self, rule: Silence, dumped: Dumped) -> None:
         """Take over what `dump` gave."""
         self.heard_ms, verdict = dumped
-        self.verdict = Verdict.load(verdict, rule.levels)
+        self.load_verdict(verdict, rule.levels)

@@ -209,6 +209,11 @@ class Threshold(Rule):
         """Whether each epoch has to teach it the baseline first."""
         return self.of == "change" and self.baseline.value is None
 
+    @cached_property
+    def judges_values(self) -> bool:
+        """Whether it looks at plain readings too, or alone."""
+        return self.of == "value" or any(level.of == "value" for level in self.levels)
+
     def _own_json(self) -> dict[str, Json]:
         if self.of == "value":
             return {}

@@ -1,11 +1,12 @@
 """Judges a reading, or its change from the baseline of its epoch, against limits."""
 
 import math
+from array import array
 from collections.abc import Iterable
 from statistics import median
 
 from models.reasons import Reason
-from models.rules.gate import Gate, Verdict
+from models.rules.gate import Gate, Judged
 from models.rules.spec import Level, Threshold
 from models.rules.step import NO_STEPS, Dumped, Sample, Step, iso, plain
 from models.units import QUESTIONABLE, rounded, symbol
@@ -17,44 +18,52 @@ _DUST = 1e-6
 _MOST_LEARNT = 1_440
 
 
-class ThresholdState:
+class Lesson:
+    """What a baseline is being learnt from."""
+
+    __slots__ = ("learnt", "seen", "stride")
+
+    def __init__(self, stride: int = 1, seen: int = 0, learnt: Iterable[float] = ()) -> None:
+        self.stride = stride
+        self.seen = seen
+        self.learnt = array("d", learnt)
+
+    def take(self, value: float) -> None:
+        """Take a good reading."""
+        if self.seen % self.stride == 0:
+            self.learnt.append(value)
+        self.seen += 1
+        if len(self.learnt) > _MOST_LEARNT:
+            self.learnt = self.learnt[::2]
+            self.stride *= 2
+
+
+class ThresholdState(Judged):
     """What a threshold remembers of one subject."""
 
-    __slots__ = (
-        "base",
-        "last_ms",
-        "learning_from_ms",
-        "learnt",
-        "quantity",
-        "quiet_below",
-        "seen",
-        "stride",
-        "verdict",
-    )
+    __slots__ = ("base", "last_ms", "learning_from_ms", "lesson", "quantity", "quiet_below")
 
     def __init__(self, rule: Threshold, quantity: str | None = None) -> None:
-        self.quantity = quantity
         armed = [not _crosses(rule, level) for level in rule.levels]
         gates = None if all(armed) else [Gate(armed=one) for one in armed]
-        self.verdict = Verdict(len(armed), gates)
+        super().__init__(len(armed), gates)
+        self.quantity = quantity
         self.last_ms = -1
         self._start_learning(rule)
         self._listen(rule)
 
     def _start_learning(self, rule: Threshold) -> None:
         self.base = rule.baseline.value if rule.of == "change" else 0.0
-        self.learnt: list[float] = []
+        self.lesson: Lesson | None = None
         self.learning_from_ms = -1
-        self.stride = 1
-        self.seen = 0
 
     def _listen(self, rule: Threshold) -> None:
         """Set the value (times sign) under which a good reading can change nothing."""
         self.quiet_below = -math.inf
-        if self.base is None or not self.verdict.idle:
+        if self.base is None or not self.at_rest:
             return
         if rule.of == "value":
-            self.quiet_below = min(limit for limit, _ in rule.limits)
+            self.quiet_below = rule.lowest
             return
         offset = rule.sign * self.base - _DUST
         self.quiet_below = min(
@@ -74,6 +83,8 @@ class ThresholdState:
         good = quality < QUESTIONABLE
         if self.base is None:
             self._learn(rule, at_ms, value, good)
+            if self.base is None and not rule.judges_values:
+                return NO_STEPS
         return self._judge(rule, at_ms, value, good, arrived_ms)
 
     def _judge(
@@ -89,8 +100,9 @@ class ThresholdState:
                 continue
             oriented = judged * rule.sign
             changed |= gate.feed(level, oriented >= limit, oriented < calm, good, at_ms)
-        self._listen(rule)
         if not changed:
+            self.rest()
+            self._listen(rule)
             return NO_STEPS
 
         def told(index: int, rose: bool) -> tuple[float, float | None, Reason]:
@@ -99,7 +111,9 @@ class ThresholdState:
             judged = change if of_change and change is not None else value
             return judged, level.raise_at, self._why(rule, level, value, judged, rose, good)
 
-        return self.verdict.settle(rule.levels, arrived_ms, at_ms, told)
+        steps = self.settle(rule.levels, arrived_ms, at_ms, told)
+        self._listen(rule)
+        return steps
 
     def _why(
         self, rule: Threshold, level: Level, value: float, judged: float, rose: bool, good: bool
@@ -128,16 +142,11 @@ class ThresholdState:
             return
         if self.learning_from_ms < 0:
             self.learning_from_ms = at_ms
+        lesson = self.lesson = self.lesson or Lesson()
         if at_ms - self.learning_from_ms > rule.baseline.over_ms:
-            self.base = median(self.learnt)
-            self.learnt = []
+            self.base, self.lesson = median(lesson.learnt), None
             return
-        if self.seen % self.stride == 0:
-            self.learnt.append(value)
-        self.seen += 1
-        if len(self.learnt) > _MOST_LEARNT:
-            self.learnt = self.learnt[::2]
-            self.stride *= 2
+        lesson.take(value)
 
     def heeds(self, rule: Threshold, sample: Sample) -> bool:
         """Say whether a late reading can change a verdict: raise one, or stop what is under way."""
@@ -156,8 +165,10 @@ class ThresholdState:
     ) -> None:
         """Take over the baseline that another has learnt, and which levels are armed."""
         self.base, self.learning_from_ms = live.base, live.learning_from_ms
-        for mine, gate in zip(self.verdict.gates, live.verdict.gates, strict=True):
-            mine.armed = gate.armed
+        if self.spoke or live.spoke:
+            for mine, gate in zip(self.verdict.gates, live.verdict.gates, strict=True):
+                mine.armed = gate.armed
+            self.rest()
         self._listen(rule)
 
     def on_tick(self, rule: Threshold, now_ms: int, heard_until_ms: int | None) -> list[Step]:
@@ -166,8 +177,9 @@ class ThresholdState:
 
     def new_epoch(self, rule: Threshold, at_ms: int) -> None:
         """Begin to learn afresh; a held level stays held until readings say otherwise."""
-        for gate, level in zip(self.verdict.gates, rule.levels, strict=True):
-            gate.restart(armed=not _crosses(rule, level))
+        if self.spoke or rule.judges_values:
+            for gate, level in zip(self.verdict.gates, rule.levels, strict=True):
+                gate.restart(armed=not _crosses(rule, level))
         self._start_learning(rule)
         self._listen(rule)
 
@@ -178,20 +190,21 @@ class ThresholdState:
 
     def dump(self) -> Dumped:
         """Return what `load` needs, as short as it gets."""
-        verdict = self.verdict.dump()
+        verdict = self.dump_verdict()
         if self.base is not None:
             learnt = [self.learning_from_ms] if self.learning_from_ms >= 0 else []
             return [self.last_ms, verdict, self.base, *learnt]
-        learning = [self.learning_from_ms, self.stride, self.seen, list(self.learnt)]
+        lesson = self.lesson or Lesson()
+        learning = [self.learning_from_ms, lesson.stride, lesson.seen, lesson.learnt.tolist()]
         return [self.last_ms, verdict, None, learning]
 
     def restore(self, rule: Threshold, dumped: Dumped) -> None:
         """Take over what `dump` gave."""
         self.last_ms, verdict, self.base = dumped[:3]
-        self.verdict = Verdict.load(verdict, rule.levels)
+        self.load_verdict(verdict, rule.levels)
         if self.base is None and len(dumped) > 3:
-            self.learning_from_ms, self.stride, self.seen, learnt = dumped[3]
-            self.learnt = list(learnt)
+            self.learning_from_ms, *lesson = dumped[3]
+            self.lesson = Lesson(*lesson)
         elif len(dumped) > 3:
             self.learning_from_ms = dumped[3]
         self._listen(rule)
