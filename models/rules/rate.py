@@ -28,13 +28,26 @@ class RateState(Judged):
     def on_sample(self, rule: Rate, sample: Sample) -> list[Step]:
         """Judge the slope up to this reading; a suspect one is no point of a line."""
         at_ms, value, quality, arrived_ms = sample
-        if at_ms <= self.last_ms or value is None or quality >= QUESTIONABLE:
+        before_ms = self.last_ms
+        if at_ms <= before_ms or value is None or quality >= QUESTIONABLE:
             return NO_STEPS
         self.last_ms = at_ms
-        self.line, rise = slope.followed(
-            self.line, at_ms, _micro(value), rule.window_ms, rule.per_ms
-        )
+        rise = self._follow(rule, at_ms, value, before_ms)
         return NO_STEPS if rise is None else self._judge(rule, at_ms, rise, arrived_ms)
+
+    def _follow(self, rule: Rate, at_ms: int, value: float, before_ms: int) -> float | None:
+        """Take a reading, unless it came too soon after the last one; return the rise, if any.
+
+        `before_ms`: no earlier than that last one.
+        """
+        pace_ms = rule.pace_ms
+        if at_ms - before_ms < pace_ms and at_ms - slope.last_ms(self.line) < pace_ms:
+            return None
+        micro = round(value * slope.MICRO)
+        if not -_MOST_MICRO <= micro <= _MOST_MICRO:
+            micro = max(-_MOST_MICRO, min(micro, _MOST_MICRO))
+        self.line, rise = slope.followed(self.line, at_ms, micro, rule.window_ms, rule.per_ms)
+        return rise
 
     def _judge(self, rule: Rate, at_ms: int, rise: float, arrived_ms: int) -> list[Step]:
         rise = round(rise, _DIGITS)
@@ -79,17 +92,15 @@ class RateState(Judged):
         """Take over the line of another as it was at an instant."""
         for sample in older:
             if self.heeds(rule, sample):
-                micro = _micro(sample.value or 0.0)
-                self.line, _ = slope.followed(
-                    self.line, sample.at_ms, micro, rule.window_ms, rule.per_ms
-                )
+                self._follow(rule, sample.at_ms, sample.value or 0.0, sample.at_ms)
         newer = (one for one in slope.readings(live.line) if one[0] <= since_ms)
         self.line = slope.packed([*slope.readings(self.line), *newer])
+        self.last_ms = slope.last_ms(self.line)
 
     @property
     def since_ms(self) -> int | None:
         """The instant of the oldest reading that its slope has."""
-        return slope.since_ms(self.line)
+        return slope.first_ms(self.line)
 
     def on_tick(self, rule: Rate, now_ms: int, heard_until_ms: int | None) -> list[Step]:
         """Do nothing: only readings are evidence."""
@@ -116,7 +127,3 @@ class RateState(Judged):
         self.last_ms, verdict, numbers = dumped
         self.load_verdict(verdict, rule.levels)
         self.line = slope.unflat(numbers)
-
-
-def _micro(value: float) -> int:
-    return max(-_MOST_MICRO, min(round(value * slope.MICRO), _MOST_MICRO))

@@ -1,64 +1,60 @@
 """The least-squares line through the last readings of a sensor, packed small.
 
-A nation has a million of them, each with an hour or more of readings. So a line is bytes: its sums,
-then 8 bytes a reading. All numbers are whole, hence nothing drifts, and relative to an origin near
-the oldest reading, hence they are small. The empty line is `b""`.
+A nation has a million of them, each with an hour or more of readings. So a line is bytes: five
+numbers, then 8 bytes a reading. All are whole, hence nothing drifts, and relative to an origin near
+the oldest reading, hence small. The empty line is `b""`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from operator import sub
-from struct import Struct, error
+from struct import Struct, error, unpack_from
 from typing import NamedTuple
 
 FEWEST_READINGS = 4
-# A gauge that is faster than this many readings a window is read at this pace: memory and the
-# state row stay small, and a slope over a day gains nothing from seconds.
-MOST_READINGS = 2_880
 MICRO = 1_000_000
 
 Reading = tuple[int, int]
 """Instant and value in micro-units."""
-Sums = tuple[int, int, int, int, int]
-"""Origin; sums of instants since then, of values, of squared instants and of products."""
 
 
 class Form(NamedTuple):
-    """How a line is laid out: its sums, then pairs of instant (since the origin) and value."""
+    """How a line is laid out: five numbers, then pairs of instant (since the origin) and value.
 
-    size: int  # of the sums
-    sums: Callable[[bytes], Sums]
-    pack: Callable[..., bytes]
+    The five: the origin, and the sums of instants since then, of values, of squared instants, and
+    of products.
+    """
+
+    size: int  # of the five
+    head: Callable[..., tuple[int, ...]]  # gives the five and the first pair
+    pack: Callable[..., bytes]  # takes the five
     pair: Struct
-    code: str  # of the pairs' numbers, as `memoryview.cast` names it
 
 
-_NUMBERS = Struct("=5q")
 # Half of what fits: the sums grow while the origin stays and the readings move on.
 _ROOM = 2**62
 _WIDE_BYTES = 16
+_WIDE_SIZE = 1 + 5 * _WIDE_BYTES
+_WIDE_PAIR = Struct("=2q")
 
 
-def _wide_sums(line: bytes) -> Sums:
-    origin_ms, st, sv, stt, stv = (
+def _wide_head(line: bytes) -> tuple[int, ...]:
+    five = (
         int.from_bytes(line[place : place + _WIDE_BYTES], "little", signed=True)
-        for place in range(1, 5 * _WIDE_BYTES, _WIDE_BYTES)
+        for place in range(1, _WIDE_SIZE, _WIDE_BYTES)
     )
-    return origin_ms, st, sv, stt, stv
+    return *five, *_WIDE_PAIR.unpack_from(line, _WIDE_SIZE)
 
 
-def _wide_pack(*sums: int) -> bytes:
+def _wide_pack(*five: int) -> bytes:
     # The byte in front makes the length odd, by which a wide line is known.
-    return b"w" + b"".join(one.to_bytes(_WIDE_BYTES, "little", signed=True) for one in sums)
+    return b"w" + b"".join(one.to_bytes(_WIDE_BYTES, "little", signed=True) for one in five)
 
 
-_NARROW = Form(_NUMBERS.size, _NUMBERS.unpack_from, _NUMBERS.pack, Struct("=2i"), "i")
-_WIDE = Form(1 + 5 * _WIDE_BYTES, _wide_sums, _wide_pack, Struct("=2q"), "q")
+_NARROW = Form(40, Struct("=5q2i").unpack_from, Struct("=5q").pack, Struct("=2i"))
+_WIDE = Form(_WIDE_SIZE, _wide_head, _wide_pack, _WIDE_PAIR)
 """For values over 2,147 units and for many readings over weeks, which few rules look at."""
-
-
-def _form_of(line: bytes) -> Form:
-    return _WIDE if len(line) & 1 else _NARROW
 
 
 def followed(
@@ -66,20 +62,14 @@ def followed(
 ) -> tuple[bytes, float | None]:
     """Return the line with a newer reading and without those before the window, and its rise.
 
-    The rise is over `span_ms`; None where the readings are too few or too close. A reading that
-    comes too soon after the last is left out.
+    The rise is over `span_ms`; None where the readings are too few or too close.
     """
     if not line:
-        return packed([(at_ms, micro)]), None
-    size, sums, pack, pair, _ = _WIDE if len(line) & 1 else _NARROW
-    origin_ms, st, sv, stt, stv = sums(line)
-    step, end = pair.size, len(line)
-    t = at_ms - origin_ms
-    oldest, start = t - window_ms, size
-    last, _ = pair.unpack_from(line, end - step)
-    if t - last < window_ms // MOST_READINGS:
-        return line, None
-    first, value = pair.unpack_from(line, start)
+        return _begun(at_ms, micro), None
+    size, head, pack, pair = _WIDE if len(line) & 1 else _NARROW
+    origin_ms, st, sv, stt, stv, first, value = head(line)
+    t, start, end, step = at_ms - origin_ms, size, len(line), pair.size
+    oldest = t - window_ms
     while first <= oldest:
         st -= first
         sv -= value
@@ -87,7 +77,7 @@ def followed(
         stv -= first * value
         start += step
         if start == end:
-            return packed([(at_ms, micro)]), None
+            return _begun(at_ms, micro), None
         first, value = pair.unpack_from(line, start)
     st += t
     sv += micro
@@ -103,6 +93,13 @@ def followed(
     return grown, (n * stv - st * sv) * span_ms / ((n * stt - st * st) * MICRO)
 
 
+def _begun(at_ms: int, micro: int) -> bytes:
+    try:
+        return _NARROW.pack(at_ms, 0, micro, 0, 0) + _NARROW.pair.pack(0, micro)
+    except error:
+        return packed([(at_ms, micro)])
+
+
 def packed(readings: Iterable[Reading]) -> bytes:
     """Return the line through readings, which are in order of time."""
     pairs = list(readings)
@@ -112,14 +109,14 @@ def packed(readings: Iterable[Reading]) -> bytes:
     pairs = [(at_ms - origin_ms, micro) for at_ms, micro in pairs]
     st, sv = sum(t for t, _ in pairs), sum(micro for _, micro in pairs)
     stt, stv = sum(t * t for t, _ in pairs), sum(t * micro for t, micro in pairs)
-    small = max(abs(origin_ms), st, abs(sv), stt, abs(stv)) < _ROOM
-    for form in (_NARROW, _WIDE) if small else (_WIDE,):
-        try:
-            tail = b"".join(form.pair.pack(*pair) for pair in pairs)
-        except error:
-            continue
-        return form.pack(origin_ms, st, sv, stt, stv) + tail
-    raise ValueError("a reading that no line can hold")
+    small = max(st, abs(sv), stt, abs(stv)) < _ROOM
+    try:
+        form = _NARROW if small else _WIDE
+        tail = b"".join(form.pair.pack(*pair) for pair in pairs)
+    except error:
+        form = _WIDE
+        tail = b"".join(form.pair.pack(*pair) for pair in pairs)
+    return form.pack(origin_ms, st, sv, stt, stv) + tail
 
 
 def readings(line: bytes) -> list[Reading]:
@@ -131,34 +128,46 @@ def readings(line: bytes) -> list[Reading]:
 
 def count(line: bytes) -> int:
     """Return how many readings a line has."""
-    form = _form_of(line)
-    return (len(line) - form.size) // form.pair.size if line else 0
+    return len(_numbers(line)[1]) // 2
 
 
-def since_ms(line: bytes) -> int | None:
+def first_ms(line: bytes) -> int | None:
     """Return the instant of the oldest reading, None of an empty line."""
-    if not line:
-        return None
-    form = _form_of(line)
-    first_ms: int = form.pair.unpack_from(line, form.size)[0]
-    return form.sums(line)[0] + first_ms
+    origin_ms, numbers = _numbers(line)
+    return origin_ms + numbers[0] if numbers else None
+
+
+def last_ms(line: bytes) -> int:
+    """Return the instant of the newest reading, -1 of an empty line."""
+    origin_ms, numbers = _numbers(line)
+    return origin_ms + numbers[-2] if numbers else -1
 
 
 def flat(line: bytes) -> list[int]:
     """Return the readings as one list of numbers: the first, then differences."""
     origin_ms, numbers = _numbers(line)
-    if numbers:
-        return [origin_ms + numbers[0], numbers[1], *map(sub, numbers[2:], numbers)]
-    return []
+    if not numbers:
+        return []
+    return [origin_ms + numbers[0], numbers[1], *map(sub, numbers[2:], numbers)]
 
 
-def unflat(numbers: list[int]) -> bytes:
-    """Return the line that `flat` wrote. Raises ValueError where numbers are missing."""
+def unflat(numbers: Sequence[int]) -> bytes:
+    """Return the line that `flat` wrote. Raises ValueError where a number is missing."""
     return packed(zip(accumulate(numbers[::2]), accumulate(numbers[1::2]), strict=True))
 
 
-def _numbers(line: bytes) -> tuple[int, list[int]]:
+def _numbers(line: bytes) -> tuple[int, Sequence[int]]:
+    """Return the origin and, in one row, the pairs."""
     if not line:
-        return 0, []
-    form = _form_of(line)
-    return form.sums(line)[0], memoryview(line)[form.size :].cast(form.code).tolist()  # type: ignore[call-overload]
+        return 0, ()
+    if len(line) & 1:
+        row = f"={(len(line) - _WIDE_SIZE) // 8}q"
+        return _wide_head(line)[0], unpack_from(row, line, _WIDE_SIZE)
+    numbers = _whole(len(line)).unpack(line)
+    return numbers[0], numbers[5:]
+
+
+@lru_cache(maxsize=256)
+def _whole(size: int) -> Struct:
+    """Return how a narrow line of so many bytes is laid out."""
+    return Struct(f"=5q{(size - _NARROW.size) // 4}i")

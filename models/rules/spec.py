@@ -11,6 +11,8 @@ from models.rules.durations import AT_ONCE, DAY_MS, HOUR_MS, Delay, span_text
 from models.rules.step import RANK
 from models.units import QUANTITIES
 
+MOST_READINGS = 2_880
+"""Of the window of a rate."""
 Name = Mapping[str, str]
 """Bilingual text, `{"zh": …, "en": …}`."""
 
@@ -233,10 +235,18 @@ class Rate(Rule):
         """Per day, or the rise over one whole window, which is in the quantity's own unit."""
         return f"{super().unit}/day" if self.per == "day" else super().unit
 
-    @property
+    @cached_property
     def per_ms(self) -> int:
         """The time that a slope of one unit takes to rise by one."""
         return DAY_MS if self.per == "day" else self.window_ms
+
+    @cached_property
+    def pace_ms(self) -> int:
+        """How far apart readings are at least: a faster gauge is read at this pace.
+
+        Memory and the stored state stay small, and a slope over a day gains nothing from seconds.
+        """
+        return self.window_ms // MOST_READINGS
 
     @property
     def longest_window_ms(self) -> int:

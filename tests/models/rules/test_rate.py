@@ -3,7 +3,7 @@
 import pytest
 
 from models.rules import slope
-from models.rules.judge import backtest, fresh_state, new_epoch
+from models.rules.judge import backtest, fresh_state, new_epoch, rewound
 from tests.models.rules.build import HOUR, START, at, every, feed, rate, said, when
 
 
@@ -91,3 +91,15 @@ def test_a_very_fast_gauge_keeps_a_bounded_memory() -> None:
     feed(rule, state, every(1 / 3600, [1.0] * 40_000))
 
     assert 1_300 < slope.count(state.line) <= 2_880  # type: ignore[attr-defined]
+
+
+def test_a_fast_gauge_that_is_judged_again_keeps_its_pace() -> None:
+    rule = rate(1.0)
+    state = fresh_state(rule)
+    feed(rule, state, every(1 / 3600, [1.0] * 100))
+    until_ms = START + 50_000
+
+    again = rewound(rule, state, until_ms, [])
+    feed(rule, again, every(1 / 3600, [1.0] * 49, since=51 / 3600))
+
+    assert again.line == state.line  # type: ignore[attr-defined]

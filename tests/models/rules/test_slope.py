@@ -31,12 +31,8 @@ def plainly(
     """Return what is left of readings in the window of the last, and their rise, by the book."""
     kept: list[slope.Reading] = []
     for at_ms, value in readings:
-        if kept and at_ms - kept[-1][0] < window_ms // slope.MOST_READINGS:
-            last = None
-            continue
         kept = [one for one in kept if one[0] > at_ms - window_ms] + [(at_ms, value)]
-        last = at_ms
-    if last is None or len(kept) < 4 or 2 * (kept[-1][0] - kept[0][0]) < window_ms:
+    if len(kept) < 4 or 2 * (kept[-1][0] - kept[0][0]) < window_ms:
         return kept, None
     mean_t = Fraction(sum(t for t, _ in kept), len(kept))
     mean_v = Fraction(sum(v for _, v in kept), len(kept))
@@ -62,7 +58,8 @@ def test_a_line_says_what_its_readings_say(
 
         assert slope.readings(line) == kept
         assert slope.count(line) == len(kept)
-        assert slope.since_ms(line) == kept[0][0]
+        assert slope.first_ms(line) == kept[0][0]
+        assert slope.last_ms(line) == at_ms
         assert rise == (None if expected is None else pytest.approx(expected, rel=1e-12))
 
 
@@ -103,5 +100,6 @@ def test_no_line_is_none() -> None:
     assert slope.packed([]) == b""
     assert slope.flat(b"") == []
     assert slope.readings(b"") == []
-    assert slope.since_ms(b"") is None
+    assert slope.first_ms(b"") is None
+    assert slope.last_ms(b"") == -1
     assert slope.count(b"") == 0
