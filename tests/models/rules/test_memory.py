@@ -166,3 +166,43 @@ def test_a_quiet_state_is_short() -> None:
     on_sample(rule, state, at(0, 0.1))
 
     assert len(json.dumps(dump(rule, state))) < 40
+
+
+@pytest.mark.parametrize("kind", ["value", "change", "rate"])
+def test_what_is_over_leaves_nothing_in_memory(kind: str) -> None:
+    rule, state = RULES[kind], fresh_state(RULES[kind])
+    ramp = [0.0] * 12 + [0.6 * hour for hour in range(12)] + [0.0] * 30
+    steps = [
+        step for hour, value in enumerate(ramp) for step in on_sample(rule, state, at(hour, value))
+    ]
+
+    on_reset(rule, state, START + 60 * HOUR)
+    on_sample(rule, state, at(61, 0.0))
+    state.rest()  # type: ignore[attr-defined]
+
+    assert {"raised"} < {step.to for step in steps}
+    assert state.severity is None
+    assert not state.spoke  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RULES if kind != "change"])
+def test_asking_what_is_held_makes_no_verdict(kind: str) -> None:
+    state = fresh_state(RULES[kind])
+
+    assert state.severity is None
+    assert not state.spoke  # type: ignore[attr-defined]
+
+
+STORED: dict[str, Any] = {
+    "value": [START, [1, 0, 0, START, [[1, 1, START, 0], 0, 0]], 0.0],
+    "change": [START, 0, None, [START - HOUR, 1, 2, [1.5, 3.0]]],
+    "rate": [START + HOUR, 0, [START, 500_000, HOUR, 100_000]],
+    "silence": [START, 0],
+}
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_what_is_stored_keeps_its_form(kind: str) -> None:
+    rule = RULES[kind]
+
+    assert dump(rule, load(rule, STORED[kind])) == STORED[kind]
