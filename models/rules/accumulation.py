@@ -82,7 +82,7 @@ class AccumulationState(Judged):
             why = self._why(rule, level, (certain, at_most), rose, good)
             return mm_of(certain), level.raise_at, why
 
-        return self.settle(rule.levels, decided_ms, self.gauge.last_ms, told)
+        return self.verdict.settle(rule.levels, decided_ms, self.gauge.last_ms, told)
 
     def _why(
         self, rule: Accumulation, level: Level, sums: tuple[float, float], rose: bool, good: bool

@@ -103,7 +103,7 @@ class CombinationState(Judged):
         def told(index: int, rose: bool) -> tuple[None, None, Reason]:
             return None, None, self._why(rule, since_ms, rose)
 
-        return self.settle(rule.levels, self.at_ms, observed, told)
+        return self.verdict.settle(rule.levels, self.at_ms, observed, told)
 
     def _true(self, node: Together | Term, since_ms: int) -> bool:
         if isinstance(node, Together):

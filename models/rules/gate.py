@@ -218,23 +218,14 @@ class Judged:
         """True while only a value at or over a limit could change anything."""
         return isinstance(self._verdict, int) or self._verdict.idle
 
-    def rest(self) -> None:
-        """Keep no verdict that has nothing to say."""
-        verdict = self._verdict
-        if not isinstance(verdict, int) and verdict.idle and not verdict.latched:
-            self._verdict = verdict.levels
-
-    def settle(
-        self, levels: Sequence[Level], at_ms: int, observed_ms: int, told: Told
-    ) -> list[Step]:
-        """Return the step that the gates' changes amount to, if any."""
-        steps = self.verdict.settle(levels, at_ms, observed_ms, told)
-        self.rest()
-        return steps
-
     def dump_verdict(self) -> Dumped:
-        """Return the verdict as `load_verdict` takes it, 0 for one with nothing to remember."""
-        return 0 if isinstance(self._verdict, int) else self._verdict.dump()
+        """Return the verdict as `load_verdict` takes it, and let go of one that says nothing."""
+        if isinstance(self._verdict, int):
+            return 0
+        dumped = self._verdict.dump()
+        if not dumped:
+            self._verdict = self._verdict.levels
+        return dumped
 
     def load_verdict(self, dumped: Dumped, levels: Sequence[Level]) -> None:
         """Take over the verdict that `dump_verdict` gave for a rule with these levels."""

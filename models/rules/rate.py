@@ -59,14 +59,13 @@ class RateState(Judged):
         ):
             changed |= gate.feed(level, oriented >= limit, oriented < calm, True, at_ms)
         if not changed:
-            self.rest()
             return NO_STEPS
 
         def told(index: int, rose: bool) -> tuple[float, float | None, Reason]:
             limit = rule.levels[index].raise_at
             return rise, limit, self._why(rule, rise, limit, rose)
 
-        return self.settle(rule.levels, arrived_ms, at_ms, told)
+        return self.verdict.settle(rule.levels, arrived_ms, at_ms, told)
 
     def _why(self, rule: Rate, rise: float, limit: float | None, rose: bool) -> Reason:
         what = ("undercut" if rule.sign < 0 else "reached") if rose else "left"

@@ -55,7 +55,7 @@ class SilenceState(Judged):
             values = {"since": iso(self.verdict.since_ms), "at": iso(sample.arrived_ms)}
             return sample.value, None, Reason("silence.heard_again", values)
 
-        return self.settle(rule.levels, sample.arrived_ms, sample.at_ms, told)
+        return self.verdict.settle(rule.levels, sample.arrived_ms, sample.at_ms, told)
 
     def on_tick(
         self, rule: Silence, now_ms: int, heard_until_ms: int | None, interval_s: float | None,
@@ -79,7 +79,7 @@ class SilenceState(Judged):
         def told(index: int, rose: bool) -> tuple[None, None, Reason]:
             return None, None, self._why(now_ms, interval_s, gone_ms)
 
-        return self.settle(rule.levels, now_ms, self.heard_ms, told)
+        return self.verdict.settle(rule.levels, now_ms, self.heard_ms, told)
 
     def _why(self, now_ms: int, interval_s: float, gone_ms: int | None) -> Reason:
         values = {"since": iso(self.heard_ms), "interval_min": round(interval_s / 60, 1)}

@@ -100,9 +100,8 @@ class ThresholdState(Judged):
                 continue
             oriented = judged * rule.sign
             changed |= gate.feed(level, oriented >= limit, oriented < calm, good, at_ms)
+        self._listen(rule)
         if not changed:
-            self.rest()
-            self._listen(rule)
             return NO_STEPS
 
         def told(index: int, rose: bool) -> tuple[float, float | None, Reason]:
@@ -111,9 +110,7 @@ class ThresholdState(Judged):
             judged = change if of_change and change is not None else value
             return judged, level.raise_at, self._why(rule, level, value, judged, rose, good)
 
-        steps = self.settle(rule.levels, arrived_ms, at_ms, told)
-        self._listen(rule)
-        return steps
+        return self.verdict.settle(rule.levels, arrived_ms, at_ms, told)
 
     def _why(
         self, rule: Threshold, level: Level, value: float, judged: float, rose: bool, good: bool
@@ -168,7 +165,6 @@ class ThresholdState(Judged):
         if self.spoke or live.spoke:
             for mine, gate in zip(self.verdict.gates, live.verdict.gates, strict=True):
                 mine.armed = gate.armed
-            self.rest()
         self._listen(rule)
 
     def on_tick(self, rule: Threshold, now_ms: int, heard_until_ms: int | None) -> list[Step]:

@@ -124,6 +124,19 @@ def test_a_round_trip_in_the_middle_changes_nothing(kind: str, acts: list[Act], 
 
 
 @pytest.mark.parametrize("kind", RULES)
+@given(acts=st.lists(_acts, max_size=50))
+@settings(max_examples=60, deadline=None)
+def test_storing_changes_nothing(kind: str, acts: list[Act]) -> None:
+    rule = RULES[kind]
+
+    def store(index: int, state: State) -> State:
+        dump(rule, state)
+        return state
+
+    assert told(rule, acts, store) == told(rule, acts, lambda index, state: state)
+
+
+@pytest.mark.parametrize("kind", RULES)
 @given(acts=st.lists(_acts, max_size=30))
 @settings(max_examples=30, deadline=None)
 def test_what_is_loaded_is_stored_the_same(kind: str, acts: list[Act]) -> None:
@@ -177,8 +190,7 @@ def test_what_is_over_leaves_nothing_in_memory(kind: str) -> None:
     ]
 
     on_reset(rule, state, START + 60 * HOUR)
-    on_sample(rule, state, at(61, 0.0))
-    state.rest()  # type: ignore[attr-defined]
+    dump(rule, state)
 
     assert {"raised"} < {step.to for step in steps}
     assert state.severity is None
