@@ -22,6 +22,7 @@ from tests.webapp.cast import SYSTEM
 from tests.webapp.conftest import app_on
 from tests.webapp.world import World, counted, registry
 from tests.webapp.yard import Yard
+from webapp.app import settle
 
 SENSORS, DAYS = 20, 365
 TIMES = 100
@@ -39,6 +40,7 @@ def measure(options: Options) -> Iterator[Figure]:
         print(
             f"  {SENSORS} sensors at each of 3 sites, {DAYS} days of hours; {TIMES} views of each"
         )
+        settle()  # as the web role does
         for path in paths:
             yield measured(yard, path)
         store.close()

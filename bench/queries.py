@@ -33,6 +33,7 @@ from tests.webapp.cast import SYSTEM
 from tests.webapp.conftest import app_on
 from tests.webapp.world import registry
 from tests.webapp.yard import Yard
+from webapp.app import settle
 
 READINGS, YEAR_MINUTES, SENSORS_A_SITE, TIMES = 5_000_000, 525_600, 335, 50
 LATEST_OF = 1000
@@ -137,6 +138,7 @@ def asked(yard: Yard, code: str) -> Iterator[Figure]:
             f"latest of {len(keys)} sensors, p50", share(took, 0.5), "ms", at_most=MOST_LATEST_MS
         )
     browser = yard.browser(yard.house.duty)
+    settle()  # as the web role does
     since = (NOW - YEAR).isoformat().replace("+00:00", "Z")
     for path in (f"/sensors/tower/{code}", f"/series/tower/{code}.json?since={since}"):
         assert browser.get(path).status_code == 200, path

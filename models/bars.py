@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -25,6 +26,27 @@ class Bar(NamedTuple):
     max: float | None
     count: int  # type: ignore[assignment]  # hides tuple.count
     quality: int
+
+
+class Trend(NamedTuple):
+    """Hours or days of one sensor that have a value, in order of time: a year in four columns.
+
+    A year has 8,760 hours. As rows they cost a page more than all else on it.
+    """
+
+    at_ms: Sequence[int]
+    values: Sequence[float]
+    lows: Sequence[float]
+    highs: Sequence[float]
+
+    def within(self, since_ms: int, until_ms: int) -> Trend:
+        """Return those of `(since, until]`."""
+        part = slice(bisect_right(self.at_ms, since_ms), bisect_right(self.at_ms, until_ms))
+        at_ms, values, lows, highs = self
+        return Trend(at_ms[part], values[part], lows[part], highs[part])
+
+
+NO_TREND = Trend((), (), (), ())
 
 
 def is_rain(quantity: str) -> bool:

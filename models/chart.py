@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from models import stored
-from models.bars import Bar, is_rain
+from models import readings, stored
+from models.bars import Trend, is_rain
 from models.reading import DAY_S, HOUR_S
-from models.readings import Correction, bars_of
+from models.readings import Correction
 from models.rules.rain import Gauge, mm_of
 from models.sensor import Sensor
 from models.stored import BELIEVABLE, HOUR_MS, is_good
@@ -76,7 +76,7 @@ def line(
         found = raw_spots(session, sensor, since, until)
         if found:
             return raw_line(sensor, found)
-    hours = hour_spots(session, sensor, since, until)
+    hours = trend_of(session, sensor, since, until)
     return Line(buckets(hours, since, until), True)
 
 
@@ -117,38 +117,37 @@ def _spot(at_ms: int, value: float | None) -> Spot:
     return Spot(at_ms, value, value, value)
 
 
-def hour_spots(
+def trend_of(
     session: Session, sensor: Sensor, since: datetime, until: datetime, span_s: int = HOUR_S
-) -> list[Spot]:
+) -> Trend:
     """Return hours (or days) of a sensor."""
-    return hours_of(session, [sensor], since, until, span_s).get(sensor.key, [])
+    return trends_of(session, [sensor], since, until, span_s)[sensor.key]
 
 
-def hours_of(
+def trends_of(
     session: Session,
     sensors: Iterable[Sensor],
     since: datetime,
     until: datetime,
     span_s: int = HOUR_S,
-) -> dict[int, list[Spot]]:
+) -> dict[int, Trend]:
     """Return hours (or days) of several sensors, by key; rain by its end, others by their middle.
 
     Those that end after `until` are left out. A fixed number of queries.
     """
     named = {sensor.key: sensor for sensor in sensors}
-    written = bars_of(session, named.values(), span_s, to_ms(since), to_ms(until))
-    return {key: _spots(named[key], bars, span_s, to_ms(until)) for key, bars in written.items()}
+    since_ms, until_ms = to_ms(since), to_ms(until)
+    written = readings.trends_of(session, named.values(), span_s, since_ms, until_ms)
+    return {key: _drawn(named[key], trend, span_s, until_ms) for key, trend in written.items()}
 
 
-def _spots(sensor: Sensor, bars: Sequence[Bar], span_s: int, until_ms: int) -> list[Spot]:
-    ended = [bar for bar in bars if bar.end_ms <= until_ms]
+def _drawn(sensor: Sensor, trend: Trend, span_s: int, until_ms: int) -> Trend:
+    ended = trend.within(0, until_ms)
     if is_rain(sensor.quantity):
-        return [Spot(bar.end_ms, bar.value, bar.min, bar.max) for bar in ended]
-    correct, half = Correction(sensor.epochs), span_s * 500
-    return [
-        Spot(end - half, correct(end, value), correct(end, low), correct(end, high))
-        for end, value, low, high, _, _ in ended
-    ]
+        return ended
+    half_ms = span_s * 500
+    correct = Correction(sensor.epochs).trend(ended)
+    return correct._replace(at_ms=[end_ms - half_ms for end_ms in ended.at_ms])
 
 
 def with_gaps(spots: Sequence[Spot], most_ms: int) -> list[Spot]:
@@ -161,26 +160,27 @@ def with_gaps(spots: Sequence[Spot], most_ms: int) -> list[Spot]:
     return found
 
 
-def buckets(
-    spots: Sequence[Spot], since: datetime, until: datetime, most: int = MOST_POINTS
-) -> list[Spot]:
+def buckets(trend: Trend, since: datetime, until: datetime, most: int = MOST_POINTS) -> list[Spot]:
     """Put hours together so that at most `most` remain; an empty stretch is a gap."""
     start_ms, span_ms = to_ms(since), to_ms(until) - to_ms(since)
     width_ms = max(HOUR_MS, -(-span_ms // most))
-    inside: dict[int, list[Spot]] = {}
-    for spot in spots:
-        if spot.value is not None:
-            inside.setdefault((spot.at_ms - start_ms) // width_ms, []).append(spot)
-    found = [_together(found) for _, found in sorted(inside.items())]
+    found, first = [], 0
+    while first < len(trend.at_ms):
+        end_ms = start_ms + ((trend.at_ms[first] - start_ms) // width_ms + 1) * width_ms
+        last = bisect_left(trend.at_ms, end_ms, first)
+        found.append(_together(trend, first, last))
+        first = last
     return with_gaps(found, max(2 * width_ms, GAP_INTERVALS * HOUR_MS))
 
 
-def _together(spots: Sequence[Spot]) -> Spot:
-    values = [spot.value for spot in spots if spot.value is not None]
-    lows = [spot.low for spot in spots if spot.low is not None]
-    highs = [spot.high for spot in spots if spot.high is not None]
-    middle = spots[len(spots) // 2].at_ms
-    return Spot(middle, sum(values) / len(values), min(lows), max(highs))
+def _together(trend: Trend, first: int, last: int) -> Spot:
+    values = trend.values[first:last]
+    return Spot(
+        trend.at_ms[(first + last) // 2],
+        sum(values) / len(values),
+        min(trend.lows[first:last]),
+        max(trend.highs[first:last]),
+    )
 
 
 def rain_by_hour(
@@ -203,13 +203,15 @@ def rain_line(
     for _, mm in bars:
         total += mm
         totals.append(total)
-    spots = []
-    for index, end_ms in enumerate(ends):
-        if to_ms(since) < end_ms <= to_ms(until) + HOUR_MS:
-            mm = totals[index + 1] - totals[bisect_right(ends, end_ms - hours * HOUR_MS)]
-            spots.append(Spot(end_ms, mm, mm, mm))
-    if len(spots) > most:
-        return Line(buckets(spots, since, until, most), True)
+    first = bisect_right(ends, to_ms(since))
+    ends_drawn = ends[first : bisect_right(ends, to_ms(until) + HOUR_MS)]
+    sums = [
+        totals[index] - totals[bisect_right(ends, end_ms - hours * HOUR_MS)]
+        for index, end_ms in enumerate(ends_drawn, start=first + 1)
+    ]
+    if len(sums) > most:
+        return Line(buckets(Trend(ends_drawn, sums, sums, sums), since, until, most), True)
+    spots = [_spot(end_ms, mm) for end_ms, mm in zip(ends_drawn, sums, strict=True)]
     return Line(with_gaps(spots, GAP_INTERVALS * HOUR_MS), False)
 
 
@@ -217,16 +219,17 @@ def rain_hours(
     session: Session, gauge: Sensor, since: datetime, until: datetime
 ) -> list[tuple[int, float]]:
     """Return (end of the hour, mm), with the hour that is growing."""
-    found = [
-        (spot.at_ms, spot.value or 0.0)
-        for spot in hour_spots(session, gauge, since, until)
-        if spot.value is not None
-    ]
+    found = mm_by_hour(trend_of(session, gauge, since, until))
     last_ms = found[-1][0] if found else to_ms(since)
     if to_ms(until) - last_ms > 2 * HOUR_MS:
         return found
     spots = raw_spots(session, gauge, from_ms(last_ms - HOUR_MS), until)
     return with_growing(gauge, found, spots, last_ms)
+
+
+def mm_by_hour(trend: Trend) -> list[tuple[int, float]]:
+    """Return (end of the hour, mm) of a gauge's hours."""
+    return list(zip(trend.at_ms, trend.values, strict=True))
 
 
 def with_growing(
@@ -254,8 +257,8 @@ def rain_bars(
     if until - since <= RAIN_BY_HOUR_UP_TO:
         hours = rain_hours(session, gauge, since, until)
         return [[end_ms / 1000 - HOUR_S / 2, _mm(mm)] for end_ms, mm in hours if mm], HOUR_S
-    days = hour_spots(session, gauge, since, until, DAY_S)
-    bars = [[one.at_ms / 1000 - DAY_S / 2, _mm(one.value)] for one in days if one.value]
+    days = mm_by_hour(trend_of(session, gauge, since, until, DAY_S))
+    bars = [[end_ms / 1000 - DAY_S / 2, _mm(mm)] for end_ms, mm in days if mm]
     return bars, DAY_S
 
 
@@ -270,12 +273,11 @@ def gauge_for(sensors: Iterable[Sensor], sensor: Sensor) -> Sensor | None:
     return next(iter(serving or here), None)
 
 
-def changes(hours: Sequence[Spot]) -> list[float]:
+def changes(hours: Trend) -> list[float]:
     """Return by how much each day's mean differed from the day before, without sign, sorted."""
     days: dict[int, list[float]] = {}
-    for spot in hours:
-        if spot.value is not None:
-            days.setdefault(spot.at_ms // (DAY_S * 1000), []).append(spot.value)
+    for at_ms, value in zip(hours.at_ms, hours.values, strict=True):
+        days.setdefault(at_ms // (DAY_S * 1000), []).append(value)
     means = {day: sum(values) / len(values) for day, values in days.items()}
     return sorted(abs(mean - means[day - 1]) for day, mean in means.items() if day - 1 in means)
 

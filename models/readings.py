@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import NamedTuple
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from models import stored
-from models.bars import Bar, day_end_ms, day_start_ms, hours_of, is_rain, of_hours
+from models.bars import (
+    NO_TREND,
+    Bar,
+    Trend,
+    day_end_ms,
+    day_start_ms,
+    hours_of,
+    is_rain,
+    of_hours,
+)
 from models.packed import Stored
 from models.reading import DAY_S, HOUR_S, Rollup, SensorState
 from models.sensor import Epoch, Sensor, counters_begin
@@ -32,6 +42,26 @@ class Point(NamedTuple):
     quality: int
     raw: float | None
 
+
+# Asked of the table, not of the class: the ORM would take as long for a row as the database does.
+_ROLLUP = Rollup.__table__.c
+_LINE = (_ROLLUP.sensor, _ROLLUP.end_ms, _ROLLUP.value, _ROLLUP.min, _ROLLUP.max)
+_WHERE = (
+    _ROLLUP.sensor.in_(bindparam("keys", type_=Integer, expanding=True)),
+    _ROLLUP.span_s == bindparam("span"),
+    _ROLLUP.end_ms > bindparam("since", type_=BigInteger),
+    _ROLLUP.end_ms <= bindparam("until", type_=BigInteger),
+)
+_WRITTEN = (
+    select(*_LINE, _ROLLUP["count"], _ROLLUP.quality)
+    .where(*_WHERE)
+    .order_by(_ROLLUP.sensor, _ROLLUP.end_ms)
+)
+_DRAWN = (
+    select(*_LINE)
+    .where(*_WHERE, _ROLLUP.value.is_not(None))
+    .order_by(_ROLLUP.sensor, _ROLLUP.end_ms)
+)
 
 DELAYED_AFTER_MS = 600_000  # design §3.6: over three intervals, at least ten minutes
 
@@ -100,6 +130,13 @@ class Correction:
                 return value * scale + offset
         return value
 
+    def trend(self, trend: Trend) -> Trend:
+        """Return hours or days, which lie by their ends, as the site understands them."""
+        if self._plain:
+            return trend
+        at_ms, *columns = trend
+        return Trend(at_ms, *(list(map(self, at_ms, column)) for column in columns))  # type: ignore[arg-type]
+
 
 def bars(
     session: Session, sensor: Sensor, span_s: int, since: datetime, until: datetime
@@ -128,17 +165,82 @@ def bars_of(
     What is not written yet is made of the readings; a fixed number of queries.
     """
     named = {sensor.key: sensor for sensor in sensors}
+    return _bars(session, named, span_s, since_ms, until_ms, stored.moved_ms(session))
+
+
+def _bars(
+    session: Session,
+    named: Mapping[int, Sensor],
+    span_s: int,
+    since_ms: int,
+    until_ms: int,
+    moved_ms: int,
+) -> dict[int, list[Bar]]:
+    found: dict[int, list[Bar]] = {key: [] for key in named}
+    for key, *bar in _written(session, named, span_s, since_ms, min(until_ms, moved_ms)):
+        found[key].append(Bar(*bar))
+    for key, growing in _growing(session, named, span_s, since_ms, until_ms, moved_ms).items():
+        found[key] += growing
+    return found
+
+
+def trends_of(
+    session: Session, sensors: Iterable[Sensor], span_s: int, since_ms: int, until_ms: int
+) -> dict[int, Trend]:
+    """Return the same of `bars_of` as charts read it: those with a value, by their ends."""
+    named = {sensor.key: sensor for sensor in sensors}
     moved_ms = stored.moved_ms(session)
+    rows = _written(session, named, span_s, since_ms, min(until_ms, moved_ms), _DRAWN)
+    written = {key: list(bars) for key, bars in groupby(rows, key=itemgetter(0))}
+    growing = _growing(session, named, span_s, since_ms, until_ms, moved_ms)
+    found = {}
+    for key in named:
+        drawn = written.get(key, [])
+        drawn += [(key, *bar[:4]) for bar in growing.get(key, ()) if bar.value is not None]
+        found[key] = Trend(*list(zip(*drawn, strict=True))[1:]) if drawn else NO_TREND
+    return found
+
+
+def _growing(
+    session: Session,
+    named: Mapping[int, Sensor],
+    span_s: int,
+    since_ms: int,
+    until_ms: int,
+    moved_ms: int,
+) -> dict[int, list[Bar]]:
+    """Return the hours or days that are not written yet, made of what is."""
     if span_s == HOUR_S:
-        return _hours(session, named, since_ms, until_ms, moved_ms)
-    found = _written(session, named, DAY_S, since_ms, min(until_ms, moved_ms))
+        return _growing_hours(session, named, since_ms, until_ms, moved_ms)
+    return _growing_days(session, named, since_ms, until_ms, moved_ms)
+
+
+def _growing_hours(
+    session: Session, named: Mapping[int, Sensor], since_ms: int, until_ms: int, moved_ms: int
+) -> dict[int, list[Bar]]:
+    since_ms = max(moved_ms, since_ms // HOUR_MS * HOUR_MS)
+    until_ms = hour_end_ms(until_ms)
+    if since_ms >= until_ms:
+        return {}
+    counters = [key for key, sensor in named.items() if sensor.quantity == "rain_total"]
+    begins = counters_begin(session, counters)
+    return {
+        key: _open_hours(session, named[key], readings, begins.get(key, ()))
+        for key, readings in stored.of_many(session, named, since_ms, until_ms).items()
+    }
+
+
+def _growing_days(
+    session: Session, named: Mapping[int, Sensor], since_ms: int, until_ms: int, moved_ms: int
+) -> dict[int, list[Bar]]:
     open_since = {
         zone: max(since_ms, day_start_ms(day_end_ms(moved_ms + 1, zone), zone))
         for zone in {sensor.site.timezone for sensor in named.values()}
     }
     if not open_since or min(open_since.values()) >= until_ms:
-        return found
-    hours = _hours(session, named, min(open_since.values()), until_ms, moved_ms)
+        return {}
+    hours = _bars(session, named, HOUR_S, min(open_since.values()), until_ms, moved_ms)
+    found = {}
     for key, sensor in named.items():
         zone = sensor.site.timezone
         days: dict[int, list[Bar]] = {}
@@ -146,22 +248,7 @@ def bars_of(
             end_ms = day_end_ms(hour.end_ms, zone)
             if end_ms > max(moved_ms, since_ms):
                 days.setdefault(end_ms, []).append(hour)
-        found[key] += [of_hours(end_ms, day, sensor.quantity) for end_ms, day in days.items()]
-    return found
-
-
-def _hours(
-    session: Session, named: Mapping[int, Sensor], since_ms: int, until_ms: int, moved_ms: int
-) -> dict[int, list[Bar]]:
-    found = _written(session, named, HOUR_S, since_ms, min(until_ms, moved_ms))
-    since_ms = max(moved_ms, since_ms // HOUR_MS * HOUR_MS)
-    until_ms = hour_end_ms(until_ms)
-    if since_ms >= until_ms:
-        return found
-    counters = [key for key, sensor in named.items() if sensor.quantity == "rain_total"]
-    begins = counters_begin(session, counters)
-    for key, readings in stored.of_many(session, named, since_ms, until_ms).items():
-        found[key] += _open_hours(session, named[key], readings, begins.get(key, ()))
+        found[key] = [of_hours(end_ms, day, sensor.quantity) for end_ms, day in days.items()]
     return found
 
 
@@ -176,32 +263,18 @@ def _open_hours(
 
 
 def _written(
-    session: Session, named: Mapping[int, Sensor], span_s: int, since_ms: int, until_ms: int
-) -> dict[int, list[Bar]]:
-    found: dict[int, list[Bar]] = {key: [] for key in named}
+    session: Session,
+    keys: Iterable[int],
+    span_s: int,
+    since_ms: int,
+    until_ms: int,
+    wanted: Select[*tuple[Any, ...]] = _WRITTEN,
+) -> Iterable[Sequence[Any]]:
+    """Return rows of what was written, by sensor and time."""
     if since_ms >= until_ms:
-        return found
-    rows = session.execute(
-        select(
-            Rollup.sensor,
-            Rollup.end_ms,
-            Rollup.value,
-            Rollup.min,
-            Rollup.max,
-            Rollup.count,
-            Rollup.quality,
-        )
-        .where(
-            Rollup.sensor.in_(list(named)),
-            Rollup.span_s == span_s,
-            Rollup.end_ms > since_ms,
-            Rollup.end_ms <= until_ms,
-        )
-        .order_by(Rollup.sensor, Rollup.end_ms)
-    )
-    for row in rows:
-        found[row.sensor].append(Bar(*row[1:]))
-    return found
+        return ()
+    told = {"keys": list(keys), "span": span_s, "since": since_ms, "until": until_ms}
+    return session.execute(wanted, told).all()
 
 
 def resolution_for(since: datetime, until: datetime, interval_s: int) -> str:

@@ -361,6 +361,8 @@ class _Both(NamedTuple):
 def _both(
     session: Session, keys: Collection[int], since_ms: int, until_ms: int
 ) -> dict[int, _Both]:
+    if not keys:
+        return {}
     way, told = _way(session, keys, since_ms, until_ms)
     rows = session.execute(way.both, {**told, "hours": min(until_ms + HOUR_MS, FAR_MS)})
     found: dict[int, _Both] = {}

@@ -1,5 +1,6 @@
 """What the charts draw: the first view inside the page, finer points for a span by request."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.alert import Alert
-from models.bars import is_rain
+from models.bars import Trend, is_rain
 from models.chart import (
     HOUR_MS,
     MOST_COARSE,
@@ -20,13 +21,14 @@ from models.chart import (
     Spot,
     buckets,
     gauge_for,
-    hours_of,
     joined,
     line,
+    mm_by_hour,
     rain_bars,
     rain_line,
     raw_line,
     raw_of,
+    trends_of,
     with_growing,
 )
 from models.errors import BadInput, Fault, Missing
@@ -114,22 +116,21 @@ class Past:
 
     now: datetime
     window: tuple[datetime, datetime]
-    hours: dict[int, list[Spot]]
+    hours: dict[int, Trend]
     raw: dict[int, list[Spot]]
     rain: list[list[float]]
     rain_width_s: int
 
-    def year(self, sensor: Sensor) -> list[Spot]:
+    def year(self, sensor: Sensor) -> Trend:
         """Return the hours of a sensor."""
-        return self.hours.get(sensor.key, [])
+        return self.hours[sensor.key]
 
     def coarse(self, sensor: Sensor, hours: int) -> Line:
         """Return the year up to the window."""
         since, until = self.now - YEAR, self.window[0]
         if is_rain(sensor.quantity):
-            return rain_line(_mm_of(self.year(sensor)), since, until, hours, MOST_COARSE)
-        until_ms = to_ms(until)
-        before = [spot for spot in self.year(sensor) if spot.at_ms <= until_ms]
+            return rain_line(mm_by_hour(self.year(sensor)), since, until, hours, MOST_COARSE)
+        before = self.year(sensor).within(0, to_ms(until))
         return Line(buckets(before, since, until, MOST_COARSE), True)
 
     def fine(self, sensor: Sensor, hours: int) -> Line:
@@ -139,12 +140,11 @@ class Past:
         found = self.raw.get(sensor.key, [])
         if 0 < len(found) <= MOST_RAW:
             return raw_line(sensor, found)
-        since_ms = to_ms(self.window[0])
-        inside = [spot for spot in self.year(sensor) if spot.at_ms > since_ms]
+        inside = self.year(sensor).within(to_ms(self.window[0]), to_ms(self.now))
         return Line(buckets(inside, *self.window), True)
 
     def _rain(self, gauge: Sensor) -> list[tuple[int, float]]:
-        hours = _mm_of(self.year(gauge))
+        hours = mm_by_hour(self.year(gauge))
         if not hours or to_ms(self.now) - hours[-1][0] > 2 * HOUR_MS:
             return hours
         return with_growing(gauge, hours, self.raw.get(gauge.key, []), hours[-1][0])
@@ -162,7 +162,7 @@ def read_past(
     return Past(
         now,
         window,
-        hours_of(session, sensors, now - YEAR, now),
+        trends_of(session, sensors, now - YEAR, now),
         _raw(session, sensors, now, window),
         rain,
         width,
@@ -204,10 +204,6 @@ def first_view(
     }
     change = change_of(sensor, rule, why or {}, alerts)
     return {**data, "change": change} if change else data
-
-
-def _mm_of(year: Sequence[Spot]) -> list[tuple[int, float]]:
-    return [(spot.at_ms, spot.value or 0.0) for spot in year if spot.value is not None]
 
 
 def window_hours(rule: Rule | None, why: Mapping[str, Any] | None) -> int:
@@ -284,14 +280,9 @@ def table_rows(
 def nearest(
     at: Sequence[float], values: Sequence[float | None], moment: float, within_s: int = 7200
 ) -> float | None:
-    """Return the last value before a moment, where there is one near enough."""
-    best = None
-    for when, value in zip(at, values, strict=True):
-        if when > moment:
-            break
-        if value is not None and moment - when <= within_s:
-            best = value
-    return best
+    """Return the last value before a moment, where there is one near enough; `at` is in order."""
+    near = slice(bisect_left(at, moment - within_s), bisect_right(at, moment))
+    return next((value for value in reversed(values[near]) if value is not None), None)
 
 
 def summary(sensor: Sensor, data: Mapping[str, Any]) -> str:

@@ -4,14 +4,14 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from ingest import moving, partitions
 from ingest.rollups import hold_open, merge_hours
 from ingest.storing import Row, insert_recent
-from models import stored
-from models.bars import Bar
+from models import readings, stored
+from models.bars import NO_TREND, Bar, Trend
 from models.reading import DAY_S, HOUR_S, ReadingHour, RecentReading, Rollup
 from models.readings import bars
 from models.sensor import Sensor
@@ -38,6 +38,13 @@ def bars_of(house: House, code: str, span_s: int) -> list[Bar]:
     with house.store.reading() as session:
         sensor = session.scalars(select(Sensor).where(Sensor.code == code)).one()
         return bars(session, sensor, span_s, NOW - DAY, NOW + 2 * DAY)
+
+
+def trends_of(house: House, code: str, span_s: int) -> Trend:
+    with house.store.reading() as session:
+        sensors = session.scalars(select(Sensor)).all()
+        found = readings.trends_of(session, sensors, span_s, to_ms(NOW - DAY), to_ms(NOW + 2 * DAY))
+        return next(found[sensor.key] for sensor in sensors if sensor.code == code)
 
 
 def crack_key(house: House) -> int:
@@ -67,6 +74,33 @@ def test_what_readers_see_is_the_same_before_and_after(house: House) -> None:
         assert counted(house, ReadingHour) == 6
         assert counted(house, RecentReading) == 2
         assert told(house) == before
+
+
+@pytest.mark.parametrize("span_s", [HOUR_S, DAY_S])
+@pytest.mark.parametrize("code", ["C-01", "R-01"])
+def test_charts_read_the_same_hours_and_days(house: House, code: str, span_s: int) -> None:
+    house.feed(crack(0.5, NOW + 5 * HOUR), rain(120, NOW + 5 * HOUR), now=NOW + 5 * HOUR)
+    for until in (NOW, LATER, NOW + 6 * HOUR):  # nothing is written, then something, then all
+        moving.close_hours(house.store, until)
+        known = [bar[:4] for bar in bars_of(house, code, span_s) if bar.value is not None]
+        assert len(known) == (5 if span_s == HOUR_S else 1)
+        assert list(zip(*trends_of(house, code, span_s), strict=True)) == known
+
+
+def test_what_has_no_value_is_not_drawn(house: House) -> None:
+    moving.close_hours(house.store, LATER)
+    with house.store.writing() as session:
+        ends = [bar.end_ms for bar in bars_of(house, "C-01", HOUR_S)]
+        session.execute(
+            update(Rollup)
+            .where(Rollup.sensor == crack_key(house), Rollup.end_ms == ends[1])
+            .values(value=None, min=None, max=None, count=0)
+        )
+    assert trends_of(house, "C-01", HOUR_S).at_ms == (ends[0], *ends[2:])
+    with house.store.reading() as session:
+        gone = session.scalars(select(Sensor).where(Sensor.code == "R-01")).one()
+        found = readings.trends_of(session, [gone], HOUR_S, 0, to_ms(NOW) - 1)
+    assert found == {gone.key: NO_TREND}
 
 
 def test_an_hour_stays_open_for_two_minutes_more(house: House) -> None:

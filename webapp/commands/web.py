@@ -59,10 +59,11 @@ def command(workers: int, threads: int) -> None:
                     self.cfg.set(name, value)
 
         def load(self) -> object:
-            from webapp.app import create_app
+            from webapp.app import create_app, settle
             from webapp.pulse import start_pulse
 
             app = create_app(settings)
+            settle()
             start_pulse(app.extensions["store"], Event())
             return app
 
