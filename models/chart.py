@@ -43,6 +43,8 @@ class Line:
 
     spots: Sequence[Spot]
     has_band: bool
+    gap_ms: int
+    """Spots further apart than this are not joined."""
 
     def to_json(self) -> dict[str, list]:
         """Return seconds and values, as static/js/evidence.js wants them."""
@@ -77,21 +79,24 @@ def line(
         if found:
             return raw_line(sensor, found)
     hours = trend_of(session, sensor, since, until)
-    return Line(buckets(hours, since, until), True)
+    return buckets(hours, since, until)
 
 
 def raw_line(sensor: Sensor, spots: Sequence[Spot]) -> Line:
     """Return readings as they are, with a gap where the sensor was silent."""
-    return Line(with_gaps(spots, sensor.interval_s * 1000 * GAP_INTERVALS), False)
+    gap_ms = sensor.interval_s * 1000 * GAP_INTERVALS
+    return Line(with_gaps(spots, gap_ms), False, gap_ms)
 
 
 def joined(coarse: Line, fine: Line) -> Line:
     """Return the coarse past up to where the fine line begins, and then the fine one."""
     if not fine.spots:
         return coarse
-    first = fine.spots[0].at_ms
-    earlier = [spot for spot in coarse.spots if spot.at_ms < first]
-    return Line([*earlier, *fine.spots], coarse.has_band or fine.has_band)
+    first, *rest = fine.spots
+    earlier = [spot for spot in coarse.spots if spot.at_ms < first.at_ms]
+    gap_ms = max(coarse.gap_ms, fine.gap_ms)
+    between = with_gaps([*earlier[-1:], first], gap_ms)
+    return Line([*earlier[:-1], *between, *rest], coarse.has_band or fine.has_band, gap_ms)
 
 
 def raw_spots(session: Session, sensor: Sensor, since: datetime, until: datetime) -> list[Spot]:
@@ -160,7 +165,7 @@ def with_gaps(spots: Sequence[Spot], most_ms: int) -> list[Spot]:
     return found
 
 
-def buckets(trend: Trend, since: datetime, until: datetime, most: int = MOST_POINTS) -> list[Spot]:
+def buckets(trend: Trend, since: datetime, until: datetime, most: int = MOST_POINTS) -> Line:
     """Put hours together so that at most `most` remain; an empty stretch is a gap."""
     start_ms, span_ms = to_ms(since), to_ms(until) - to_ms(since)
     width_ms = max(HOUR_MS, -(-span_ms // most))
@@ -170,7 +175,8 @@ def buckets(trend: Trend, since: datetime, until: datetime, most: int = MOST_POI
         last = bisect_left(trend.at_ms, end_ms, first)
         found.append(_together(trend, first, last))
         first = last
-    return with_gaps(found, max(2 * width_ms, GAP_INTERVALS * HOUR_MS))
+    gap_ms = max(2 * width_ms, GAP_INTERVALS * HOUR_MS)
+    return Line(with_gaps(found, gap_ms), True, gap_ms)
 
 
 def _together(trend: Trend, first: int, last: int) -> Spot:
@@ -210,9 +216,10 @@ def rain_line(
         for index, end_ms in enumerate(ends_drawn, start=first + 1)
     ]
     if len(sums) > most:
-        return Line(buckets(Trend(ends_drawn, sums, sums, sums), since, until, most), True)
+        return buckets(Trend(ends_drawn, sums, sums, sums), since, until, most)
     spots = [_spot(end_ms, mm) for end_ms, mm in zip(ends_drawn, sums, strict=True)]
-    return Line(with_gaps(spots, GAP_INTERVALS * HOUR_MS), False)
+    gap_ms = GAP_INTERVALS * HOUR_MS
+    return Line(with_gaps(spots, gap_ms), False, gap_ms)
 
 
 def rain_hours(

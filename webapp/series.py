@@ -131,7 +131,7 @@ class Past:
         if is_rain(sensor.quantity):
             return rain_line(mm_by_hour(self.year(sensor)), since, until, hours, MOST_COARSE)
         before = self.year(sensor).within(0, to_ms(until))
-        return Line(buckets(before, since, until, MOST_COARSE), True)
+        return buckets(before, since, until, MOST_COARSE)
 
     def fine(self, sensor: Sensor, hours: int) -> Line:
         """Return the window, as fine as it was measured where that is stored."""
@@ -141,7 +141,7 @@ class Past:
         if 0 < len(found) <= MOST_RAW:
             return raw_line(sensor, found)
         inside = self.year(sensor).within(to_ms(self.window[0]), to_ms(self.now))
-        return Line(buckets(inside, *self.window), True)
+        return buckets(inside, *self.window)
 
     def _rain(self, gauge: Sensor) -> list[tuple[int, float]]:
         hours = mm_by_hour(self.year(gauge))

@@ -1,13 +1,12 @@
 // The strip under the chart: the whole span in small, and a window with two handles. Handles take
 // arrow keys (a day), Page Up and Page Down (a week), Home and End; nothing needs a drag.
 const DAY = 86_400;
-const POINTS = 600;
 
 export class Brush {
-  constructor(box, { from, to, values, words, name, moved }) {
+  constructor(box, { from, to, times, values, words, name, moved }) {
     Object.assign(this, { box, from, to, name, moved, window: [from, to] });
     this.span = Math.max(1, to - from);
-    box.append(sketch(values), part('div', 'win'), this.handle(0, words.from), this.handle(1, words.to));
+    box.append(sketch(times, values, from, this.span), part('div', 'win'), this.handle(0, words.from), this.handle(1, words.to));
     this.frame = box.querySelector('.win');
     this.handles = [...box.querySelectorAll('.h')];
     box.addEventListener('pointerdown', (event) => this.drag(event));
@@ -80,14 +79,17 @@ function part(tag, name) {
   return made;
 }
 
-function sketch(values) {
+// Placed by time, for readings lie close in the window and far apart before it. Each is drawn: they
+// are some two thousand at most, and thinned by number a peak or a gap would get lost.
+function sketch(times, values, from, span) {
   const known = values.filter((one) => one != null), low = Math.min(...known), high = Math.max(...known);
-  const step = Math.max(1, Math.floor(values.length / POINTS)), scale = high > low ? 36 / (high - low) : 0;
-  let path = '', pen = false;
-  for (let i = 0; i < values.length; i += step) {
-    if (values[i] != null) path += `${pen ? 'L' : 'M'}${((i / Math.max(1, values.length - 1)) * 1000).toFixed(1)} ${(42 - (values[i] - low) * scale).toFixed(1)}`;
-    pen = values[i] != null;
-  }
+  const scale = high > low ? 36 / (high - low) : 0, pieces = [[]];
+  times.forEach((at, i) => {
+    if (values[i] == null) pieces.push([]);
+    else pieces.at(-1).push(`${(((at - from) / span) * 1000).toFixed(1)} ${(42 - (values[i] - low) * scale).toFixed(1)}`);
+  });
+  // One alone between two gaps becomes a line to itself, which round ends make a dot.
+  const path = pieces.filter((piece) => piece.length).map((piece) => `M${(piece.length > 1 ? piece : [...piece, ...piece]).join('L')}`).join('');
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
   for (const [name, value] of [['viewBox', '0 0 1000 46'], ['preserveAspectRatio', 'none'], ['aria-hidden', 'true']]) svg.setAttribute(name, value);
   line.setAttribute('d', path);

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from models.bars import NO_TREND, Trend
-from models.chart import HOUR_MS, Spot, buckets, rain_line
+from models.chart import HOUR_MS, Spot, buckets, joined, rain_line
 from models.readings import Correction
 from models.sensor import Epoch
 from models.times import from_ms, to_ms
@@ -28,7 +28,7 @@ def test_hours_lie_together_by_time() -> None:
         SINCE + timedelta(hours=8),
         most=3,  # of 2 h 40 min
     )
-    assert found == [
+    assert found.spots == [
         Spot(BEGIN_MS + HOUR_MS, 2.0, 0.4, 9),
         Spot(BEGIN_MS + 3 * HOUR_MS, 4.0, 3.5, 4.5),
         Spot(BEGIN_MS + 7 * HOUR_MS, 5.0, 5, 5),
@@ -39,9 +39,24 @@ def test_an_empty_stretch_is_a_gap() -> None:
     until = SINCE + timedelta(hours=40)
     found = buckets(trend((1, 1, 1, 1), (4, 2, 2, 2), (8, 3, 3, 3)), SINCE, until, most=40)
     # Three hours are none yet: then a sensor that speaks hourly has been silent for one interval.
-    assert [spot.value for spot in found] == [1, 2, None, 3]
-    assert BEGIN_MS + 4 * HOUR_MS < found[2].at_ms < BEGIN_MS + 8 * HOUR_MS
-    assert buckets(NO_TREND, SINCE, until) == []
+    assert [spot.value for spot in found.spots] == [1, 2, None, 3]
+    assert BEGIN_MS + 4 * HOUR_MS < found.spots[2].at_ms < BEGIN_MS + 8 * HOUR_MS
+    assert buckets(NO_TREND, SINCE, until).spots == []
+
+
+def test_silence_between_the_coarse_past_and_the_fine_line_is_a_gap() -> None:
+    day = 24 * HOUR_MS
+    hourly = trend(*((hour, 1, 1, 1) for hour in range(1, 60 * 24)))
+    until = SINCE + timedelta(days=90)
+    coarse = buckets(hourly, SINCE, until, most=90)
+    silent = buckets(trend((2200, 2, 2, 2), (2201, 2, 2, 2)), until, until + timedelta(days=30))
+    at_once = buckets(trend((60 * 24, 2, 2, 2)), SINCE + timedelta(days=60), until)
+
+    both = joined(coarse, silent).spots
+    assert [spot.value for spot in both] == [1] * 60 + [None, 2, 2]
+    assert BEGIN_MS + 60 * day < both[60].at_ms < BEGIN_MS + 2200 * HOUR_MS
+    assert None not in [spot.value for spot in joined(coarse, at_once).spots]
+    assert joined(buckets(NO_TREND, SINCE, until), silent).spots == silent.spots
 
 
 def test_a_part_begins_after_and_ends_with_its_edges() -> None:

@@ -21,6 +21,15 @@ TRIAL = """{% extends 'shell.html' %}{% block main %}<h1>Trial</h1>
 <section id="count" data-live><p id="n">{{ n }}</p><input id="typed" name="typed" value="">
 <details><summary>More</summary><p>inside</p></details></section>{% endblock %}"""
 
+CHART = """{% extends 'shell.html' %}{% import 'macros/chart.html' as c %}
+{% block head %}{{ c.assets() }}{% endblock %}
+{% block main %}<h1>Chart</h1>{{ c.evidence(data, 'A year', 'Crack') }}{% endblock %}"""
+DAY = 86_400
+# Ten days with one reading each, two of silence with one alone between, a day of minutes.
+COARSE = [(day * DAY, day / 10) for day in range(11)]
+SPARSE = [(11 * DAY, None), (12 * DAY, 2.0), (13 * DAY, None)]
+MINUTES = [(14 * DAY + minute * 60, 1.0) for minute in range(1, 1441)]
+
 
 @pytest.fixture
 def origin(app: Flask, cast: Cast) -> Iterator[str]:
@@ -31,6 +40,12 @@ def origin(app: Flask, cast: Cast) -> Iterator[str]:
     @signed_in
     def trial() -> str:
         return render_template_string(TRIAL, n=db.session.query(Organisation).count())
+
+    @pages.get("/trial/chart")
+    @signed_in
+    def chart() -> str:
+        at, values = zip(*COARSE, *SPARSE, *MINUTES, strict=True)
+        return render_template_string(CHART, data={"t": at, "v": values})
 
     app.register_blueprint(pages)
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -132,6 +147,23 @@ def test_the_chart_can_be_moved_with_keys_alone(page, cast, origin):
 
     assert handle.get_attribute("aria-valuetext") != before
     expect(page.locator(".readout")).to_contain_text("mm")
+
+
+def test_the_overview_is_placed_by_time_and_its_gaps_are_gaps(page, cast, origin):
+    let_in(page, cast, origin)
+    page.goto(f"{origin}/trial/chart")
+    drawn = page.locator(".brush svg path").get_attribute("d")
+    pieces = [
+        [[float(number) for number in point.split()] for point in piece.split("L")]
+        for piece in drawn.split("M")[1:]
+    ]
+    assert [[point[0] for point in piece] for piece in pieces] == [
+        [pytest.approx(at / DAY / 15 * 1000, abs=0.1) for at, _ in part]
+        for part in (COARSE, SPARSE[1:2] * 2, MINUTES)
+    ]
+    highest = min(y for piece in pieces for _, y in piece)
+    assert pieces[1][0][1] == highest  # alone, and seen all the same
+    assert page.locator(".brush svg path").bounding_box()["height"] > 30
 
 
 def test_what_was_typed_outlives_a_closed_page(page, cast, origin):
