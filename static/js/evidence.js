@@ -53,7 +53,8 @@ class EvidenceChart {
     const line = [t, v ?? max.map((high, i) => (high === null ? null : (high + min[i]) / 2))];
     if (min && max) line.push(min, max);
     const drops = rain?.length ? [rain.map((one) => one[0]), rain.map((one) => one[1])] : [[], []];
-    return uPlot.join([line, drops]);
+    // A gap is one null: it reaches as far as nothing was read (2), past rain that fell meanwhile.
+    return uPlot.join([line, drops], [line.map(() => 2), drops.map(() => 1)]);
   }
 
   valueRange(low, high) {

@@ -28,6 +28,25 @@ DAY = 86_400
 # Ten days with one reading each, two of silence with one alone between, a day of minutes.
 COARSE = [(day * DAY, day / 10) for day in range(11)]
 SPARSE = [(11 * DAY, None), (12 * DAY, 2.0), (13 * DAY, None)]
+# How many pixels of the line's colour each fiftieth of the chart has.
+INK = """() => {
+    const host = document.querySelector('.chart-host'), canvas = host.querySelector('canvas');
+    const over = host.querySelector('.u-over').getBoundingClientRect();
+    const box = canvas.getBoundingClientRect(), ratio = canvas.width / box.width;
+    const colour = getComputedStyle(document.documentElement).getPropertyValue('--c-line').trim();
+    const [r, g, b] = colour.match(/[0-9a-f]{2}/gi).map((one) => parseInt(one, 16));
+    const wide = over.width * ratio / 50, left = (over.left - box.left) * ratio;
+    const top = (over.top - box.top) * ratio, paint = canvas.getContext('2d');
+    return Array.from({length: 50}, (_, i) => {
+        const data = paint.getImageData(left + i * wide, top, wide, over.height * ratio).data;
+        let found = 0;
+        for (let at = 0; at < data.length; at += 4) {
+            const off = [data[at] - r, data[at + 1] - g, data[at + 2] - b].map(Math.abs);
+            if (data[at + 3] > 128 && Math.max(...off) < 40) found += 1;
+        }
+        return found;
+    });
+}"""
 MINUTES = [(14 * DAY + minute * 60, 1.0) for minute in range(1, 1441)]
 
 
@@ -45,7 +64,8 @@ def origin(app: Flask, cast: Cast) -> Iterator[str]:
     @signed_in
     def chart() -> str:
         at, values = zip(*COARSE, *SPARSE, *MINUTES, strict=True)
-        return render_template_string(CHART, data={"t": at, "v": values})
+        rain = [[day * DAY, 4.0] for day in (2.5, 11.5, 12.5, 13.5)]
+        return render_template_string(CHART, data={"t": at, "v": values, "rain": rain})
 
     app.register_blueprint(pages)
     server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -164,6 +184,18 @@ def test_the_overview_is_placed_by_time_and_its_gaps_are_gaps(page, cast, origin
     highest = min(y for piece in pieces for _, y in piece)
     assert pieces[1][0][1] == highest  # alone, and seen all the same
     assert page.locator(".brush svg path").bounding_box()["height"] > 30
+
+
+def test_the_line_bridges_no_gap_in_which_it_rained(page, cast, origin):
+    let_in(page, cast, origin)
+    page.goto(f"{origin}/trial/chart")
+    page.locator("[data-days='365']").evaluate("button => { button.hidden = false; }")
+    page.locator("[data-days='365']").click()
+    ink = page.evaluate(INK)
+    drawn = [number * 15.18 / 50 for number, found in enumerate(ink) if found]  # with its margin
+    assert [day for day in drawn if 10.1 < day < 13.6] == []
+    assert len([day for day in drawn if day < 10]) > 30
+    assert [day for day in drawn if 14.1 < day < 15] != []
 
 
 def test_what_was_typed_outlives_a_closed_page(page, cast, origin):
