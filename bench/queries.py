@@ -125,6 +125,7 @@ def _sensors(site: dict) -> Iterator[dict]:
 
 def asked(yard: Yard, code: str) -> Iterator[Figure]:
     """Ask for the data, the page, and the latest values."""
+    settle()  # as the web role does
     with yard.store.reading() as session:
         sensor = (
             session.query(Sensor).filter(Sensor.site.has(code="tower"), Sensor.code == code).one()
@@ -138,7 +139,6 @@ def asked(yard: Yard, code: str) -> Iterator[Figure]:
             f"latest of {len(keys)} sensors, p50", share(took, 0.5), "ms", at_most=MOST_LATEST_MS
         )
     browser = yard.browser(yard.house.duty)
-    settle()  # as the web role does
     since = (NOW - YEAR).isoformat().replace("+00:00", "Z")
     for path in (f"/sensors/tower/{code}", f"/series/tower/{code}.json?since={since}"):
         assert browser.get(path).status_code == 200, path
