@@ -18,6 +18,7 @@ from models.sensor import ATTENDED, Epoch, Sensor
 from models.times import to_ms
 
 FOR_EVER_MS = 1 << 62
+RAIN = ("rain_total", "rain_increment")  # quantities of a gauge, which counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class SensorFacts:
     @property
     def is_rain(self) -> bool:
         """Whether it measures rain by counting it."""
-        return self.quantity in ("rain_total", "rain_increment")
+        return self.quantity in RAIN
 
 
 @dataclass(frozen=True, slots=True)

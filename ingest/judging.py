@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from heapq import heappop, heappush
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -13,6 +12,7 @@ from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from ingest.bindings import Bindings, SensorFacts
+from ingest.due import Due
 from ingest.replaying import HISTORY_MS, Again, judged_again, lesson, seen
 from ingest.rulebook import InForce, Rulebook
 from ingest.saving import LAGS_AT_MOST_MS, Unsaved, may_lag
@@ -62,7 +62,7 @@ class SensorMemory:
         "key",
         "noted_ms",
         "quality",
-        "queued_ms",
+        "queued_s",
         "silent_since_ms",
         "states",
         "stored_ms",
@@ -84,10 +84,15 @@ class SensorMemory:
         self.due_ms: int | None = None
         self.gone_ms: int | None = None  # its device's will message; forgotten when it is heard
         self.stretch_ms: int | None = None  # since when the epoch of the last judged sample runs
-        self.queued_ms: int | None = None  # when the tick will look whether it is overdue
+        self.queued_s: int | None = None  # when it is looked at whether it is overdue
         self.noted_ms: int | None = None  # when its channel was last written down as heard
         self.unnoted = 0  # readings since then
         self.states: list[tuple[InForce, Any]] = []
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it was never heard: then its first readings may be all there is of it."""
+        return self.heard_ms is None and self.at_ms is None and self.stored_ms is None
 
     def touch(self) -> None:
         """Have its row written with this transaction."""
@@ -131,8 +136,7 @@ class Judges:
         self._combinations = {one.code: one for one in rulebook.combinations}
         self.unsaved = Unsaved(bindings.sensors)
         self._always_tick: set[int] = set()  # sensors with a rule to which each minute matters
-        self._queue: list[tuple[int, int]] = []  # (when it would be overdue, sensor), a heap
-        self._overdue: set[int] = set()
+        self._due = Due()
 
     @classmethod
     def load(
@@ -166,7 +170,7 @@ class Judges:
         if now_ms is not None:
             newest_ms = min(newest_ms, now_ms)
             judges.not_before(now_ms)
-        judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS)
+        judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS, mine)
         judges._end_silences()
         judges._hear_again(mine)
         return judges
@@ -222,10 +226,11 @@ class Judges:
         """Judge one reading that is newer than all before it."""
         stretch = facts.stretch_at(sample.at_ms)
         if stretch is not None:
-            if memory.stretch_ms is not None and memory.stretch_ms != stretch.begins_ms:
-                for one, state in memory.states:
-                    judge.new_epoch(one.rule, state, stretch.begins_ms)
-            memory.stretch_ms = stretch.begins_ms
+            if memory.stretch_ms != stretch.begins_ms:
+                if memory.stretch_ms is not None:
+                    for one, state in memory.states:
+                        judge.new_epoch(one.rule, state, stretch.begins_ms)
+                memory.stretch_ms = stretch.begins_ms
             if sample.value is not None and (stretch.scale != 1.0 or stretch.offset):
                 corrected = sample.value * stretch.scale + stretch.offset
                 sample = sample._replace(value=corrected)
@@ -238,16 +243,17 @@ class Judges:
 
     def expect(self, memory: SensorMemory) -> None:
         """Queue a sensor for when it would be overdue, unless it is looked at by then anyway."""
-        due_ms = memory.due_ms or 0
-        if memory.queued_ms is None or due_ms < memory.queued_ms:
-            memory.queued_ms = due_ms
-            heappush(self._queue, (due_ms, memory.key))
+        self._due.expect(memory)
+
+    def look_ahead(self, now_ms: int) -> None:
+        """Queue anew who was heard meanwhile: with many sensors no work for one tick alone."""
+        self._due.look(self.sensors, now_ms)
 
     def expect_all_anew(self) -> None:
         """Queue all sensors by when they are due now: after the clock was set back."""
-        self._queue, self._overdue = [], set()
+        self._due = Due()
         for memory in self.sensors.values():
-            memory.queued_ms = None
+            memory.queued_s = None
             if memory.heard_ms is not None:
                 self.expect(memory)
 
@@ -273,22 +279,7 @@ class Judges:
 
     def overdue(self, now_ms: int) -> list[int]:
         """Return the sensors that were not heard in time, in the order of their keys."""
-        for key in list(self._overdue):
-            memory = self.sensors[key]
-            if memory.due_ms is not None and memory.due_ms > now_ms:
-                self._overdue.discard(key)
-                self.expect(memory)
-        while self._queue and self._queue[0][0] <= now_ms:
-            queued_ms, key = heappop(self._queue)
-            memory = self.sensors[key]
-            if memory.queued_ms != queued_ms:
-                continue  # it was queued again for an earlier time
-            memory.queued_ms = None
-            if memory.due_ms is not None and memory.due_ms > now_ms:
-                self.expect(memory)
-            else:
-                self._overdue.add(key)
-        return sorted(self._overdue)
+        return self._due.over(self.sensors, now_ms)
 
     def tick(self, now_ms: int, listening_since_ms: int | None = None) -> Iterator[Found]:
         """Let silence be noticed, delays ripen and windows run empty."""
@@ -385,15 +376,19 @@ class Judges:
         upsert(session, ZoneState, zones, ["rule", "subject"])
         self._zones_touched.clear()
 
-    def _catch_up(self, session: Session, since_ms: int) -> None:
+    def _catch_up(self, session: Session, since_ms: int, mine: Container[int] | None) -> None:
         """Judge again what was judged after a row was written: its readings are all that is new.
 
         Whatever came of them was written with them; nothing can come of them now.
         """
         for key, one in stored.all_since(session, since_ms):
             memory = self.sensors.get(key)
-            if memory is None or memory.at_ms is None or one.at_ms <= memory.at_ms:
+            if memory is None or one.at_ms <= (memory.at_ms or 0):
                 continue
+            if mine is not None and key not in mine:
+                continue
+            if memory.at_ms is None and not memory.is_blank:
+                continue  # of what came so far the rules have seen nothing
             if one.at_ms == memory.stored_ms:
                 continue  # told ahead of its time, and judged when it was received
             facts = self.bindings.sensors[key]
@@ -401,9 +396,11 @@ class Judges:
                 continue
             memory.at_ms, memory.value, memory.quality = one[:3]
             memory.stored_ms = max(one.at_ms, memory.stored_ms or 0)
-            if memory.heard_ms is not None and memory.heard_ms < one.at_ms:
+            if memory.heard_ms is None or memory.heard_ms < one.at_ms:
                 memory.heard_ms, memory.gone_ms = one.at_ms, None
                 memory.due_ms = one.at_ms + facts.silent_after_ms
+                if memory.queued_s is None:
+                    self.expect(memory)
             memory.touch_lightly()
             self.adopted += self.sample(facts, memory, Sample(*one[:3], one.at_ms))
 
