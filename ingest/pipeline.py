@@ -309,8 +309,8 @@ class Pipeline:
         key = judges.bindings.sensor_of(one.device, one.channel, at_ms)
         if key is None:
             return False
-        facts, memory = judges.bindings.sensors[key], judges.sensors[key]
-        last_ms, heard_ms = memory.at_ms, memory.heard_ms
+        memory = judges.sensors[key]
+        facts, last_ms, heard_ms = memory.facts, memory.at_ms, memory.heard_ms
         if (
             memory.silent_since_ms is not None
             or facts.retired
@@ -346,7 +346,7 @@ class Pipeline:
         memory.stored_ms = memory.at_ms = at_ms
         memory.value, memory.quality = value, quality
         arrived_ms = received_ms if received_ms > at_ms else at_ms
-        found = judges.sample(facts, memory, Sample(at_ms, value, quality, arrived_ms))
+        found = judges.sample(memory, Sample(at_ms, value, quality, arrived_ms))
         if found:
             batch.found.extend(found)
             memory.touch()
@@ -409,7 +409,7 @@ class Pipeline:
         memory.touch()
         if not history:
             sample = Sample(judged_ms, row.value, row.quality, max(message.received_ms, judged_ms))
-            batch.found.extend(judges.sample(facts, memory, sample))
+            batch.found.extend(judges.sample(memory, sample))
         return conflict
 
     def _take_watermark(self, batch: Batch, message: Message) -> None:

@@ -13,11 +13,10 @@ def deal(bindings: Bindings, number: int, shares: int) -> tuple[set[int], set[in
     """
     newest: dict[int, tuple[int, int, str]] = {}
     been: dict[int, set[int]] = {}
-    for (device, _), bounds in bindings.channels.items():
-        for bound in bounds:
-            last = (bound.until_ms, bound.since_ms, device)
-            newest[bound.sensor] = max(last, newest.get(bound.sensor, last))
-            been.setdefault(bound.sensor, set()).add(share_of(device, shares))
+    for device, bound in bindings.bounds():
+        last = (bound.until_ms, bound.since_ms, device)
+        newest[bound.sensor] = max(last, newest.get(bound.sensor, last))
+        been.setdefault(bound.sensor, set()).add(share_of(device, shares))
     mine = {
         key
         for key in bindings.sensors

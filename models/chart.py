@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -145,6 +146,9 @@ def _spots(sensor: Sensor, bars: Sequence[Bar], span_s: int, until_ms: int) -> l
     if is_rain(sensor.quantity):
         return [Spot(bar.end_ms, bar.value, bar.min, bar.max) for bar in ended]
     correct, half = Correction(sensor.epochs), span_s * 500
+    if correct.changes_nothing:
+        told = ((bar[0] - half, bar[1], bar[2], bar[3]) for bar in ended)
+        return [tuple.__new__(Spot, one) for one in told]
     return [
         Spot(end - half, correct(end, value), correct(end, low), correct(end, high))
         for end, value, low, high, _, _ in ended
@@ -164,23 +168,23 @@ def with_gaps(spots: Sequence[Spot], most_ms: int) -> list[Spot]:
 def buckets(
     spots: Sequence[Spot], since: datetime, until: datetime, most: int = MOST_POINTS
 ) -> list[Spot]:
-    """Put hours together so that at most `most` remain; an empty stretch is a gap."""
+    """Put hours together so that at most `most` remain; an empty stretch is a gap.
+
+    `spots`: in order of time.
+    """
     start_ms, span_ms = to_ms(since), to_ms(until) - to_ms(since)
     width_ms = max(HOUR_MS, -(-span_ms // most))
-    inside: dict[int, list[Spot]] = {}
-    for spot in spots:
-        if spot.value is not None:
-            inside.setdefault((spot.at_ms - start_ms) // width_ms, []).append(spot)
-    found = [_together(found) for _, found in sorted(inside.items())]
+    told = (spot for spot in spots if spot.value is not None)
+    inside = groupby(told, lambda spot: (spot.at_ms - start_ms) // width_ms)
+    found = [_together(list(some)) for _, some in inside]
     return with_gaps(found, max(2 * width_ms, GAP_INTERVALS * HOUR_MS))
 
 
 def _together(spots: Sequence[Spot]) -> Spot:
-    values = [spot.value for spot in spots if spot.value is not None]
-    lows = [spot.low for spot in spots if spot.low is not None]
-    highs = [spot.high for spot in spots if spot.high is not None]
-    middle = spots[len(spots) // 2].at_ms
-    return Spot(middle, sum(values) / len(values), min(lows), max(highs))
+    instants, values, lows, highs = zip(*spots, strict=True)
+    low = min(one for one in lows if one is not None)
+    high = max(one for one in highs if one is not None)
+    return Spot(instants[len(instants) // 2], sum(values) / len(values), low, high)
 
 
 def rain_by_hour(

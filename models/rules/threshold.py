@@ -43,7 +43,7 @@ class ThresholdState:
 
     def _start_learning(self, rule: Threshold) -> None:
         self.base = rule.baseline.value if rule.of == "change" else 0.0
-        self.learnt: list[float] = []
+        self.learnt: list[float] | None = None  # while it learns: most have nothing to
         self.learning_from_ms = -1
         self.stride = 1
         self.seen = 0
@@ -129,9 +129,11 @@ class ThresholdState:
         if self.learning_from_ms < 0:
             self.learning_from_ms = at_ms
         if at_ms - self.learning_from_ms > rule.baseline.over_ms:
-            self.base = median(self.learnt)
-            self.learnt = []
+            self.base = median(self.learnt or ())
+            self.learnt = None
             return
+        if self.learnt is None:
+            self.learnt = []
         if self.seen % self.stride == 0:
             self.learnt.append(value)
         self.seen += 1
@@ -182,7 +184,7 @@ class ThresholdState:
         if self.base is not None:
             learnt = [self.learning_from_ms] if self.learning_from_ms >= 0 else []
             return [self.last_ms, verdict, self.base, *learnt]
-        learning = [self.learning_from_ms, self.stride, self.seen, list(self.learnt)]
+        learning = [self.learning_from_ms, self.stride, self.seen, list(self.learnt or ())]
         return [self.last_ms, verdict, None, learning]
 
     def restore(self, rule: Threshold, dumped: Dumped) -> None:
