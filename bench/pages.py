@@ -1,5 +1,6 @@
 """Server time of the pages that people wait for: 3 sites × 20 sensors × a year of hours."""
 
+import gc
 import math
 import time
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ def measure(options: Options) -> Iterator[Figure]:
         print(
             f"  {SENSORS} sensors at each of 3 sites, {DAYS} days of hours; {TIMES} views of each"
         )
+        gc.freeze()  # as `ridgewatch web` does
         for path in paths:
             yield measured(yard, path)
         store.close()
