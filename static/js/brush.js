@@ -4,10 +4,10 @@ const DAY = 86_400;
 const POINTS = 600;
 
 export class Brush {
-  constructor(box, { from, to, values, words, name, moved }) {
+  constructor(box, { from, to, times, values, words, name, moved }) {
     Object.assign(this, { box, from, to, name, moved, window: [from, to] });
     this.span = Math.max(1, to - from);
-    box.append(sketch(values), part('div', 'win'), this.handle(0, words.from), this.handle(1, words.to));
+    box.append(sketch(times, values), part('div', 'win'), this.handle(0, words.from), this.handle(1, words.to));
     this.frame = box.querySelector('.win');
     this.handles = [...box.querySelectorAll('.h')];
     box.addEventListener('pointerdown', (event) => this.drag(event));
@@ -80,13 +80,19 @@ function part(tag, name) {
   return made;
 }
 
-function sketch(values) {
+// By time, not by place in the list: the window's points are finer than the rest of the span.
+function sketch(times, values) {
   const known = values.filter((one) => one != null), low = Math.min(...known), high = Math.max(...known);
-  const step = Math.max(1, Math.floor(values.length / POINTS)), scale = high > low ? 36 / (high - low) : 0;
-  let path = '', pen = false;
-  for (let i = 0; i < values.length; i += step) {
-    if (values[i] != null) path += `${pen ? 'L' : 'M'}${((i / Math.max(1, values.length - 1)) * 1000).toFixed(1)} ${(42 - (values[i] - low) * scale).toFixed(1)}`;
-    pen = values[i] != null;
+  const first = times[0], span = Math.max(1, times[times.length - 1] - first), scale = high > low ? 36 / (high - low) : 0;
+  let path = '', pen = false, drawn = -1;
+  for (let i = 0; i < values.length; i += 1) {
+    const x = ((times[i] - first) / span) * 1000;
+    if (values[i] == null) pen = false;
+    else if (!pen || x - drawn >= 1000 / POINTS) {
+      path += `${pen ? 'L' : 'M'}${x.toFixed(1)} ${(42 - (values[i] - low) * scale).toFixed(1)}`;
+      pen = true;
+      drawn = x;
+    }
   }
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
   for (const [name, value] of [['viewBox', '0 0 1000 46'], ['preserveAspectRatio', 'none'], ['aria-hidden', 'true']]) svg.setAttribute(name, value);

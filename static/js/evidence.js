@@ -28,7 +28,7 @@ class EvidenceChart {
     this.last = this.whole.t[this.whole.t.length - 1];
     this.window = this.whole.window ?? [Math.max(this.first, this.last - 7 * DAY), this.last];
     this.brush = new Brush(box.querySelector('.brush'), {
-      from: this.first, to: this.last, values: this.whole.v ?? this.whole.max, words: this.words,
+      from: this.first, to: this.last, times: this.whole.t, values: this.whole.v ?? this.whole.max, words: this.words,
       name: (at) => this.day(at), moved: (from, to) => this.show(from, to),
     });
     box.querySelector('.brush-ends .from').textContent = this.day(this.first);

@@ -134,6 +134,24 @@ def test_the_chart_can_be_moved_with_keys_alone(page, cast, origin):
     expect(page.locator(".readout")).to_contain_text("mm")
 
 
+def test_the_strip_under_the_chart_is_drawn_by_time(page, cast, origin):
+    let_in(page, cast, origin)
+    page.goto(f"{origin}/about/style")
+
+    drawn = page.evaluate(
+        """async () => {
+          const loaded = performance.getEntriesByType('resource').map((one) => one.name);
+          const { Brush } = await import(loaded.find((name) => name.includes('brush')));
+          const box = document.createElement('div'), words = { from: '', to: '' };
+          const seen = { from: 0, to: 100, times: [0, 50, 90, 95, 100], values: [1, 2, 1, 2, 1] };
+          new Brush(box, { ...seen, words, name: String, moved: () => {} });
+          return box.querySelector('path').getAttribute('d').split(/[ML]/).slice(1);
+        }"""
+    )
+
+    assert [float(point.split()[0]) for point in drawn] == [0, 500, 900, 950, 1000]
+
+
 def test_what_was_typed_outlives_a_closed_page(page, cast, origin):
     let_in(page, cast, origin)
     page.goto(f"{origin}/about/style")
