@@ -24,7 +24,7 @@ _DIGITS = 6
 class Slope:
     """A least-squares line through the last readings, in whole numbers, hence without drift."""
 
-    __slots__ = ("readings", "st", "stt", "stv", "sv", "window_ms")
+    __slots__ = ("base_ms", "readings", "st", "stt", "stv", "sv", "window_ms")
 
     def __init__(self, window_ms: int) -> None:
         self.window_ms = window_ms
@@ -33,7 +33,9 @@ class Slope:
     def clear(self) -> None:
         """Begin afresh."""
         self.readings = array("q")  # instant, micro-units, instant, …: a million sensors have one
-        self.st = self.sv = self.stt = self.stv = 0
+        # Sums over time and value, of times since `base_ms`: what is small is quick, and a line's
+        # slope is the same wherever time begins.
+        self.base_ms = self.st = self.sv = self.stt = self.stv = 0
 
     def add(self, at_ms: int, micro: int) -> bool:
         """Take a reading and drop those before the window; False where it came too soon."""
@@ -46,9 +48,7 @@ class Slope:
             gone += 2
         if gone:
             del readings[:gone]
-        readings.append(at_ms)
-        readings.append(micro)
-        self._count(at_ms, micro, 1)
+        self._append(at_ms, micro)
         return True
 
     @property
@@ -59,20 +59,25 @@ class Slope:
     def extend(self, other: "Slope", until_ms: int) -> None:
         """Take another's readings up to an instant, which are newer than all that it has."""
         newer = bisect_right(other.readings[::2], until_ms) * 2
-        self.readings.extend(other.readings[:newer])
-        self.st, self.sv = self.st + other.st, self.sv + other.sv
-        self.stt, self.stv = self.stt + other.stt, self.stv + other.stv
-        for place in range(newer, len(other.readings), 2):
-            self._count(other.readings[place], other.readings[place + 1], -1)
+        for place in range(0, newer, 2):
+            self._append(other.readings[place], other.readings[place + 1])
 
     def __len__(self) -> int:
         return len(self.readings) // 2
 
+    def _append(self, at_ms: int, micro: int) -> None:
+        if not self.readings:
+            self.base_ms = at_ms
+        self.readings.append(at_ms)
+        self.readings.append(micro)
+        self._count(at_ms, micro, 1)
+
     def _count(self, at_ms: int, micro: int, sign: int) -> None:
-        self.st += sign * at_ms
-        self.sv += sign * micro
-        self.stt += sign * at_ms * at_ms
-        self.stv += sign * at_ms * micro
+        since_ms, signed = at_ms - self.base_ms, sign * micro
+        self.st += sign * since_ms
+        self.sv += signed
+        self.stt += sign * since_ms * since_ms
+        self.stv += since_ms * signed
 
     def per(self, span_ms: int) -> float | None:
         """Return the rise over `span_ms`; None where the readings are too few or too close."""
@@ -178,8 +183,7 @@ class RateState:
         at_ms = micro = 0
         for ahead_ms, more in zip(numbers[::2], numbers[1::2], strict=True):
             at_ms, micro = at_ms + ahead_ms, micro + more
-            self.slope.readings.extend((at_ms, micro))
-            self.slope._count(at_ms, micro, 1)
+            self.slope._append(at_ms, micro)
 
 
 def _micro(value: float) -> int:
