@@ -97,7 +97,7 @@ def _fill(store: Store, readings: int) -> None:
 def _rows(minute: int, begins_ms: int) -> Iterator[Row]:
     for sensor in range(1, SENSORS + 1):
         at_ms = begins_ms + sensor * 59
-        yield Row(sensor, at_ms, 0.5 + (sensor + minute) % 89 / 1000, 1, None, at_ms)
+        yield Row.of(sensor, at_ms, 0.5 + (sensor + minute) % 89 / 1000, 1, None, at_ms)
 
 
 def _truncate(store: Store) -> None:

@@ -154,8 +154,13 @@ class SensorFacts(Struct, frozen=True, gc=False):
         return max((one.since_ms for one in self.stretches if one.attended), default=0)
 
     def stretch_at(self, at_ms: int) -> Stretch | None:
-        """Return the epoch that covers an instant."""
-        for stretch in reversed(self.stretches):
+        """Return the epoch that covers an instant: mostly the last one."""
+        if not self.stretches:
+            return None
+        last = self.stretches[-1]
+        if last.since_ms < at_ms <= last.until_ms:
+            return last
+        for stretch in self.stretches[-2::-1]:
             if stretch.since_ms < at_ms <= stretch.until_ms:
                 return stretch
         return None

@@ -46,10 +46,10 @@ def load_claimed(task: Task) -> Mapping[str, Any]:
                 session.get_one(Channel, place).claimed = True  # one of those may have said no
                 bump(session, registry=True)  # the ingester reads its memory anew
                 return {"loaded": loaded}
-            rows = [_row(facts, one) for one in waiting if _belongs(bindings, place, one, facts)]
-            loaded += _insert(session, bindings, rows)
+            mine = [one for one in waiting if _belongs(bindings, place, one, facts)]
+            loaded += _insert(session, bindings, facts, mine)
             after_ms = waiting[-1].at_ms
-            _forget(session, place, [row.at_ms for row in rows])
+            _forget(session, place, [one.at_ms for one in mine])
         task.report(0.5)
 
 
@@ -119,36 +119,39 @@ def _row(facts: SensorFacts, one: WaitingReading) -> Row:
         value = to_canonical(value, one.unit or facts.unit, facts.quantity)
     raw = None if value == one.value else one.value
     quality = quality_of(facts.quantity, value, None, None)
-    return Row(facts.key, one.at_ms, value, quality, raw, one.received_ms)
+    return Row.of(facts.key, one.at_ms, value, quality, raw, one.received_ms)
 
 
-def _insert(session: Session, bindings: Bindings, rows: Sequence[Row]) -> int:
+def _insert(
+    session: Session, bindings: Bindings, facts: SensorFacts, waiting: Sequence[WaitingReading]
+) -> int:
     """Insert what is not there yet, with its hours and days."""
-    if not rows:
+    if not waiting:
         return 0
-    key, instants = rows[0].sensor, [row.at_ms for row in rows]
-    known = {one.at_ms for one in stored.between(session, key, min(instants) - 1, max(instants))}
-    new = list({row.at_ms: row for row in rows if row.at_ms not in known}.values())
-    rollups.keep(session, bindings.sensors, new)
-    _note_newest(session, bindings.sensors[key], new)
+    instants = [one.at_ms for one in waiting]
+    there = stored.between(session, facts.key, min(instants) - 1, max(instants))
+    known = {one.at_ms for one in there}
+    new = {one.at_ms: one for one in waiting if one.at_ms not in known}
+    rows = {at_ms: _row(facts, one) for at_ms, one in new.items()}
+    rollups.keep(session, bindings.sensors, rows.values())
+    if new:
+        newest_ms = max(new)
+        _note_newest(session, facts, rows[newest_ms], new[newest_ms].received_ms)
     return len(new)
 
 
-def _note_newest(session: Session, facts: SensorFacts, rows: Sequence[Row]) -> None:
+def _note_newest(session: Session, facts: SensorFacts, last: Row, arrived_ms: int) -> None:
     """A sensor that has not spoken yet shows the last that waited, and was heard then."""
     state = session.get(SensorState, facts.key)
-    last = max(rows, key=lambda row: row.at_ms, default=None)
-    if last is None:
-        return
     if state is None:
         state = SensorState(sensor=facts.key)
         session.add(state)
-    at_ms = min(last.at_ms, last.arrived_ms + AHEAD_GOOD_MS)  # one told ahead hides none to come
+    at_ms = min(last.at_ms, arrived_ms + AHEAD_GOOD_MS)  # one told ahead hides none to come
     if last.at_ms > max(at_ms, state.stored_ms or 0):
         state.stored_ms = last.at_ms
     if state.at_ms is None or state.at_ms < at_ms:
         state.at_ms, state.value, state.quality = at_ms, last.value, last.quality
-        state.heard_ms = max(state.heard_ms or 0, last.arrived_ms)
+        state.heard_ms = max(state.heard_ms or 0, arrived_ms)
         state.due_ms = state.heard_ms + facts.silent_after_ms
     session.flush()
 
@@ -200,7 +203,7 @@ def _store(session: Session, bindings: Bindings, message: Message, measurement: 
     if key is None:
         storing.keep_waiting(session, [waiting])
         return 0
-    return _insert(session, bindings, [_row(bindings.sensors[key], WaitingReading(**waiting))])
+    return _insert(session, bindings, bindings.sensors[key], [WaitingReading(**waiting)])
 
 
 def _message(row: Quarantined) -> Message:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from heapq import heappop, heappush
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -12,7 +11,8 @@ from sqlalchemy import Row as RowOf
 from sqlalchemy import Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from ingest.bindings import Bindings, SensorFacts
+from ingest.bindings import ROWS_AT_ONCE, Bindings, SensorFacts
+from ingest.due import Due
 from ingest.replaying import HISTORY_MS, Again, judged_again, lesson, seen
 from ingest.rulebook import InForce, Rulebook
 from ingest.saving import LAGS_AT_MOST_MS, Unsaved, may_lag
@@ -57,12 +57,14 @@ class SensorMemory:
     __slots__ = (
         "at_ms",
         "due_ms",
+        "facts",
         "gone_ms",
         "heard_ms",
         "key",
         "noted_ms",
         "quality",
-        "queued_ms",
+        "queued_s",
+        "rules",
         "silent_since_ms",
         "states",
         "stored_ms",
@@ -72,8 +74,9 @@ class SensorMemory:
         "value",
     )
 
-    def __init__(self, key: int, unsaved: Unsaved) -> None:
-        self.key = key
+    def __init__(self, facts: SensorFacts, unsaved: Unsaved) -> None:
+        self.key = facts.key
+        self.facts = facts
         self.unsaved = unsaved
         self.at_ms: int | None = None  # of the newest that the rules have seen
         self.stored_ms: int | None = None  # of the last in the table: may have been told ahead
@@ -84,10 +87,20 @@ class SensorMemory:
         self.due_ms: int | None = None
         self.gone_ms: int | None = None  # its device's will message; forgotten when it is heard
         self.stretch_ms: int | None = None  # since when the epoch of the last judged sample runs
-        self.queued_ms: int | None = None  # when the tick will look whether it is overdue
+        self.queued_s: int | None = None  # when it is looked at whether it is overdue
         self.noted_ms: int | None = None  # when its channel was last written down as heard
         self.unnoted = 0  # readings since then
-        self.states: list[tuple[InForce, Any]] = []
+        self.rules: tuple[InForce, ...] = ()
+        self.states: list[Any] = []  # of each of its rules
+
+    def judged(self) -> Iterable[tuple[InForce, Any]]:
+        """Return its rules, each with its state."""
+        return zip(self.rules, self.states, strict=True)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it was never heard: then its first readings may be all there is of it."""
+        return self.heard_ms is None and self.at_ms is None and self.stored_ms is None
 
     def touch(self) -> None:
         """Have its row written with this transaction."""
@@ -100,7 +113,7 @@ class SensorMemory:
     def row(self) -> tuple[Any, ...]:
         """Return the columns of its row, in the table's order."""
         packed = {
-            one.code: [one.version, judge.dump(one.rule, state)] for one, state in self.states
+            one.code: [one.version, judge.dump(one.rule, state)] for one, state in self.judged()
         }
         return (
             self.key,
@@ -131,8 +144,7 @@ class Judges:
         self._combinations = {one.code: one for one in rulebook.combinations}
         self.unsaved = Unsaved(bindings.sensors)
         self._always_tick: set[int] = set()  # sensors with a rule to which each minute matters
-        self._queue: list[tuple[int, int]] = []  # (when it would be overdue, sensor), a heap
-        self._overdue: set[int] = set()
+        self._due = Due()
 
     @classmethod
     def load(
@@ -152,21 +164,26 @@ class Judges:
         judges = cls(bindings, rulebook)
         judges.read_zone = read_zone
         table = cast(Table, SensorState.__table__)
-        rows = {row.sensor: row for row in session.execute(select(table))}
-        for key, facts in bindings.sensors.items():
+        rows = session.execute(
+            select(table).order_by(table.c.sensor).execution_options(yield_per=ROWS_AT_ONCE)
+        )
+        newest_ms, row = 0, next(rows, None)
+        for key, facts in bindings.sensors.items():  # in the order of their keys, as the rows
+            while row is not None and row.sensor < key:
+                row = next(rows, None)
+            known = row if row is not None and row.sensor == key else None
             if mine is None or key in mine:
-                judges._remember(session, facts, rows.get(key))
+                judges._remember(session, facts, known)
             else:
                 judges.blank(key)
+            if known is not None:
+                # The earlier of measured and heard: clocks of devices are ahead at times.
+                newest_ms = max(newest_ms, min(known.at_ms or 0, known.heard_ms or 0))
         judges.load_zones(session)
-        # Of what was measured and heard the earlier: clocks of devices are ahead at times.
-        newest_ms = max(
-            (min(row.at_ms or 0, row.heard_ms or 0) for row in rows.values()), default=0
-        )
         if now_ms is not None:
             newest_ms = min(newest_ms, now_ms)
             judges.not_before(now_ms)
-        judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS)
+        judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS, mine)
         judges._end_silences()
         judges._hear_again(mine)
         return judges
@@ -204,33 +221,35 @@ class Judges:
 
     def blank(self, key: int) -> None:
         """Remember nothing of a sensor: it is another ingester's, or is read at its first use."""
-        self.sensors[key] = SensorMemory(key, self.unsaved)
+        self.sensors[key] = SensorMemory(self.bindings.sensors[key], self.unsaved)
 
     def _remember(self, session: Session, facts: SensorFacts, row: Any) -> None:
         """Take up what a sensor's row holds."""
         key = facts.key
-        memory = SensorMemory(key, self.unsaved)
+        memory = SensorMemory(facts, self.unsaved)
         self.adopted += _remember(session, facts, self.rulebook, row, memory)
         self.sensors[key] = memory
-        ticks = any(one.kind == "accumulation" for one, _ in memory.states)
+        ticks = any(one.kind == "accumulation" for one, _ in memory.judged())
         if ticks:
             self._always_tick.add(key)
         if memory.heard_ms is not None:
             self.expect(memory)
 
-    def sample(self, facts: SensorFacts, memory: SensorMemory, sample: Sample) -> Sequence[Found]:
+    def sample(self, memory: SensorMemory, sample: Sample) -> Sequence[Found]:
         """Judge one reading that is newer than all before it."""
+        facts = memory.facts
         stretch = facts.stretch_at(sample.at_ms)
         if stretch is not None:
-            if memory.stretch_ms is not None and memory.stretch_ms != stretch.begins_ms:
-                for one, state in memory.states:
-                    judge.new_epoch(one.rule, state, stretch.begins_ms)
-            memory.stretch_ms = stretch.begins_ms
+            if memory.stretch_ms != stretch.begins_ms:
+                if memory.stretch_ms is not None:
+                    for one, state in memory.judged():
+                        judge.new_epoch(one.rule, state, stretch.begins_ms)
+                memory.stretch_ms = stretch.begins_ms
             if sample.value is not None and (stretch.scale != 1.0 or stretch.offset):
                 corrected = sample.value * stretch.scale + stretch.offset
                 sample = sample._replace(value=corrected)
         found: list[Found] = []
-        for one, state in memory.states:
+        for one, state in zip(memory.rules, memory.states, strict=True):
             steps = state.on_sample(one.rule, sample)
             if steps:
                 found.extend(self._spread(one, facts, state, steps, sample.arrived_ms))
@@ -238,16 +257,17 @@ class Judges:
 
     def expect(self, memory: SensorMemory) -> None:
         """Queue a sensor for when it would be overdue, unless it is looked at by then anyway."""
-        due_ms = memory.due_ms or 0
-        if memory.queued_ms is None or due_ms < memory.queued_ms:
-            memory.queued_ms = due_ms
-            heappush(self._queue, (due_ms, memory.key))
+        self._due.expect(memory)
+
+    def look_ahead(self, now_ms: int) -> None:
+        """Queue anew who was heard meanwhile: with many sensors no work for one tick alone."""
+        self._due.look(self.sensors, now_ms)
 
     def expect_all_anew(self) -> None:
         """Queue all sensors by when they are due now: after the clock was set back."""
-        self._queue, self._overdue = [], set()
+        self._due = Due()
         for memory in self.sensors.values():
-            memory.queued_ms = None
+            memory.queued_s = None
             if memory.heard_ms is not None:
                 self.expect(memory)
 
@@ -264,7 +284,7 @@ class Judges:
                 memory.due_ms = now_ms + self.bindings.sensors[key].silent_after_ms
                 memory.touch()
                 ahead = True
-            for one, state in memory.states:
+            for one, state in memory.judged():
                 if one.kind == "silence" and state.heard_ms > now_ms + MINUTE_MS:
                     state.heard_ms = now_ms
                     memory.touch()
@@ -273,22 +293,7 @@ class Judges:
 
     def overdue(self, now_ms: int) -> list[int]:
         """Return the sensors that were not heard in time, in the order of their keys."""
-        for key in list(self._overdue):
-            memory = self.sensors[key]
-            if memory.due_ms is not None and memory.due_ms > now_ms:
-                self._overdue.discard(key)
-                self.expect(memory)
-        while self._queue and self._queue[0][0] <= now_ms:
-            queued_ms, key = heappop(self._queue)
-            memory = self.sensors[key]
-            if memory.queued_ms != queued_ms:
-                continue  # it was queued again for an earlier time
-            memory.queued_ms = None
-            if memory.due_ms is not None and memory.due_ms > now_ms:
-                self.expect(memory)
-            else:
-                self._overdue.add(key)
-        return sorted(self._overdue)
+        return self._due.over(self.sensors, now_ms)
 
     def tick(self, now_ms: int, listening_since_ms: int | None = None) -> Iterator[Found]:
         """Let silence be noticed, delays ripen and windows run empty."""
@@ -301,7 +306,7 @@ class Judges:
             interval_s = facts.interval_ms / 1000
             waited_ms = max(memory.heard_ms, facts.attended_ms)
             deaf_ms = max(0, (listening_since_ms or 0) - waited_ms)
-            for one, state in memory.states:
+            for one, state in memory.judged():
                 if one.kind not in TICKING or one.kind == "silence" and not overdue:
                     continue
                 steps = judge.on_tick(
@@ -347,7 +352,7 @@ class Judges:
             live.verdict.latched = max(live.verdict.latched, state.verdict.latched)
             return
         state.verdict.go_on(live.verdict)
-        again.memory.states[again.place] = one, state
+        again.memory.states[again.place] = state
         if held > before:
             stands = replace(steps[-1], to="raised", severity=state.verdict.severity)
             mine, *others = self._spread(one, again.facts, state, [stands], None)
@@ -385,15 +390,19 @@ class Judges:
         upsert(session, ZoneState, zones, ["rule", "subject"])
         self._zones_touched.clear()
 
-    def _catch_up(self, session: Session, since_ms: int) -> None:
+    def _catch_up(self, session: Session, since_ms: int, mine: Container[int] | None) -> None:
         """Judge again what was judged after a row was written: its readings are all that is new.
 
         Whatever came of them was written with them; nothing can come of them now.
         """
         for key, one in stored.all_since(session, since_ms):
             memory = self.sensors.get(key)
-            if memory is None or memory.at_ms is None or one.at_ms <= memory.at_ms:
+            if memory is None or one.at_ms <= (memory.at_ms or 0):
                 continue
+            if mine is not None and key not in mine:
+                continue
+            if memory.at_ms is None and not memory.is_blank:
+                continue  # of what came so far the rules have seen nothing
             if one.at_ms == memory.stored_ms:
                 continue  # told ahead of its time, and judged when it was received
             facts = self.bindings.sensors[key]
@@ -401,11 +410,13 @@ class Judges:
                 continue
             memory.at_ms, memory.value, memory.quality = one[:3]
             memory.stored_ms = max(one.at_ms, memory.stored_ms or 0)
-            if memory.heard_ms is not None and memory.heard_ms < one.at_ms:
+            if memory.heard_ms is None or memory.heard_ms < one.at_ms:
                 memory.heard_ms, memory.gone_ms = one.at_ms, None
                 memory.due_ms = one.at_ms + facts.silent_after_ms
+                if memory.queued_s is None:
+                    self.expect(memory)
             memory.touch_lightly()
-            self.adopted += self.sample(facts, memory, Sample(*one[:3], one.at_ms))
+            self.adopted += self.sample(memory, Sample(*one[:3], one.at_ms))
 
     def _hear_again(self, mine: Container[int] | None) -> None:
         """Tell combinations what holds now, by rules and in zones as they are now.
@@ -447,7 +458,7 @@ class Judges:
     def _say_again(self, facts: SensorFacts, memory: SensorMemory) -> None:
         """Have the combinations over a sensor's zones hear what its rules hold, if they haven't."""
         at_ms = max(memory.at_ms or 0, memory.heard_ms or 0)
-        for one, state in memory.states:
+        for one, state in memory.judged():
             severity = state.severity
             for combination in self.rulebook.over(one.code):
                 for zone in facts.zones:
@@ -482,7 +493,7 @@ class Judges:
             memory, at_ms = self.sensors[key], facts.attended_ms
             if memory.heard_ms is None or at_ms <= memory.heard_ms or facts.retired:
                 continue
-            for one, state in memory.states:
+            for one, state in memory.judged():
                 if one.kind == "silence" and state.heard_ms < at_ms:
                     steps = judge.attend(one.rule, state, at_ms)
                     memory.touch()
@@ -590,6 +601,8 @@ def _remember(
     rules = () if facts.retired else rulebook.for_sensor(facts)
     if packed.keys() - {one.code for one in rules}:
         memory.touch()  # what is no rule's must not be there should the rule come back
+    memory.rules = rules
+    states = []
     for one in rules:
         version, dumped = packed.get(one.code, (None, None))
         if version == one.version:
@@ -599,7 +612,8 @@ def _remember(
             if memory.at_ms is not None:
                 memory.touch()
             adopted += [Found(one, facts.subject, step) for step in last]
-        memory.states.append((one, state))
+        states.append(state)
+    memory.states = states[:]  # without the room that a growing list keeps
     return adopted
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ingest import alerting, rain, rollups, silence, storing, watching
 from ingest.bindings import Bindings, SensorFacts
 from ingest.commons import Commons
-from ingest.devices import Heard
+from ingest.devices import MANY_SENSORS, Heard
 from ingest.exactly_once import ExactlyOnce
 from ingest.formats.decode import decode
 from ingest.formats.decoded import GOOD, Decoded, Measurement, Unreadable, quarantined
@@ -26,6 +26,7 @@ from ingest.lessons import Lessons
 from ingest.message import Message
 from ingest.own_device import held_to_key
 from ingest.own_profiles import OwnProfiles
+from ingest.rain import Caught
 from ingest.repeats import Repeats
 from ingest.replaying import HISTORY_MS
 from ingest.rulebook import Rulebook
@@ -45,8 +46,8 @@ from models.units import BAD, NOT_EVALUATED, canonical_unit, quality_of, to_cano
 
 log = logging.getLogger(__name__)
 
-MANY_SENSORS = 10_000
 CLOCK_TOPIC = "ridgewatch/$clock"
+OWN = "$ridgewatch/"  # of what a source itself says
 LOST_TOPIC = "$ridgewatch/session-lost/"
 GONE_TOPIC = "$ridgewatch/gone/"
 # Formats that leave out what has not changed: a device that speaks vouches for all its channels.
@@ -61,6 +62,7 @@ class Batch:
     decoded: Sequence[tuple[Message, Decoded]] = ()
     refused: list[tuple[Message, Reason]] = field(default_factory=list)
     rows: dict[tuple[int, int], Row] = field(default_factory=dict)  # by sensor and instant
+    rain: list[Caught] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     out_of_order: dict[int, list[Stored]] = field(default_factory=dict)  # by sensor
@@ -96,10 +98,15 @@ class Pipeline:
         """Read messages; done before the write lock is taken, since it needs no database."""
         decoded = []
         for message in messages:
-            outcome = _of_source(message) or decode(message, self.memory)
+            topic = message.topic
+            if topic.startswith(OWN) or topic == CLOCK_TOPIC:
+                outcome = Decoded("ignore", format="source")
+            else:
+                outcome = decode(message, self.memory)
             if message.device is not None:
                 outcome = held_to_key(message, outcome)
-            self.memory.learn(outcome.learned)
+            if outcome.learned:
+                self.memory.learn(outcome.learned)
             decoded.append((message, outcome))
         return decoded
 
@@ -134,6 +141,7 @@ class Pipeline:
             self.judges.save(session, 0, whole=True)
         bindings, rulebook = Bindings.load(session, version), Rulebook.load(session)
         self.weak.recall(session, bindings.by_device)
+        self.heard.sensors = len(bindings.sensors)
         now_ms = None if now is None else to_ms(now)
         if self.commons is None:
             self.judges = Judges.load(session, bindings, rulebook, now_ms=now_ms)
@@ -162,7 +170,7 @@ class Pipeline:
             else:
                 self.lessons.note(outcome.learned)
                 self._take_one(session, judges, batch, message, outcome)
-        rollups.keep(session, judges.bindings.sensors, list(batch.rows.values()))
+        rollups.keep(session, judges.bindings.sensors, batch.rows.values())
         storing.quarantine(session, batch.refused)
         storing.keep_waiting(session, batch.waiting)
         self.gaps.note(session, decoded)
@@ -170,7 +178,7 @@ class Pipeline:
         late = judges.again(session, batch.out_of_order)
         alerting.write_late(session, [one for one in late if one.late], now)
         alerting.write(session, [one for one in late if not one.late], now)
-        rain.follow(session, self.rain, judges, list(batch.rows.values()), now)
+        rain.follow(session, self.rain, judges, batch.rain, now)
         return batch
 
     def tick(self, session: Session, now: datetime, listening_since_ms: int | None = None) -> None:
@@ -199,6 +207,7 @@ class Pipeline:
         if self.judges is not None:
             if self.commons is not None:
                 self.commons.before_save(self.judges)
+            self.judges.look_ahead(to_ms(now))
             self.judges.save(session, to_ms(now), whole=whole)
         bump(session)
         if self.commons is not None and self.judges is not None:
@@ -291,45 +300,58 @@ class Pipeline:
     def _measure_next(
         self, judges: Judges, batch: Batch, message: Message, one: Measurement
     ) -> bool:
-        """Store and judge the next reading of a sensor that is heard as it should be.
+        """Store and judge the next reading of a sensor that is heard as it should be, or its first.
 
         The same as `_measure`, which is asked for the rest: returns False where the sensor was
-        silent or never heard, or the reading isn't newer than all before it, or not of now.
+        silent, or the reading isn't newer than all before it, or not of now.
         """
         at_ms, received_ms = one.at_ms, message.received_ms
         key = judges.bindings.sensor_of(one.device, one.channel, at_ms)
         if key is None:
             return False
-        facts, memory = judges.bindings.sensors[key], judges.sensors[key]
+        memory = judges.sensors[key]
+        facts, last_ms, heard_ms = memory.facts, memory.at_ms, memory.heard_ms
+        alike = facts.alike
         if (
-            memory.heard_ms is None
-            or memory.silent_since_ms is not None
-            or memory.at_ms is None
-            or at_ms <= memory.at_ms
-            or at_ms <= (memory.stored_ms or 0)
+            memory.silent_since_ms is not None
+            or alike.retired
             or not received_ms - HISTORY_MS <= at_ms <= received_ms + AHEAD_GOOD_MS
-            or facts.retired
         ):
             return False
-        value = _canonical(facts, one)
-        if received_ms > memory.heard_ms:
+        if last_ms is not None and heard_ms is not None:
+            if at_ms <= last_ms or at_ms <= (memory.stored_ms or 0):
+                return False
+        elif last_ms is not None or heard_ms is not None or memory.stored_ms is not None:
+            return False
+        value, quantity = one.value, alike.quantity
+        if value is None or not (one.unit and one.quantity == quantity):
+            value = _canonical(facts, one)
+        if heard_ms is None or received_ms > heard_ms:
             memory.heard_ms, memory.gone_ms = received_ms, None
-            memory.due_ms = received_ms + facts.silent_after_ms
-            if memory.queued_ms is None:
+            memory.due_ms = received_ms + alike.silent_after_ms
+            if memory.queued_s is None:
                 judges.expect(memory)
         self.heard.note_bound(message, one, memory)
-        previous = memory.value if memory.quality == GOOD else None
-        quality = quality_of(facts.quantity, value, previous, (at_ms - memory.at_ms) / 1000)
+        if last_ms is None:
+            quality = quality_of(quantity, value)
+        else:
+            before = memory.value if memory.quality == GOOD else None
+            quality = quality_of(quantity, value, before, (at_ms - last_ms) / 1000)
         quality = max(one.quality, quality)
         raw = one.raw_value
         raw = float(raw) if raw != value and isinstance(raw, int | float) else None
-        batch.rows[key, at_ms] = Row(key, at_ms, value, quality, raw, received_ms, at_ms)
+        batch.rows[key, at_ms] = Row.of(key, at_ms, value, quality, raw, received_ms)
         batch.readings += 1
+        if alike.is_rain:
+            batch.rain.append(Caught(facts, at_ms, value, quality, received_ms))
         memory.stored_ms = memory.at_ms = at_ms
         memory.value, memory.quality = value, quality
-        found = judges.sample(facts, memory, Sample(at_ms, value, quality, max(received_ms, at_ms)))
-        batch.found.extend(found)
-        if not found and may_lag(quality, received_ms - at_ms <= LATE_MS):
+        arrived_ms = received_ms if received_ms > at_ms else at_ms
+        found = judges.sample(memory, Sample(at_ms, value, quality, arrived_ms))
+        if found:
+            batch.found.extend(found)
+            memory.touch()
+        elif may_lag(quality, received_ms - at_ms <= LATE_MS):
             memory.touch_lightly()
         else:
             memory.touch()
@@ -360,10 +382,8 @@ class Pipeline:
         silence.heard(session, judges, key, message.received_ms)
         self.heard.note_bound(message, measurement, memory)
         judged_ms = _judged_ms(memory, message, at_ms)
-        row = _row(facts, memory, message, measurement, judged_ms)
         unjudged = _is_unjudged(message, measurement)
-        if unjudged and row.quality < BAD:
-            row = row._replace(quality=NOT_EVALUATED)
+        row = _row(facts, memory, message, measurement, judged_ms, unjudged=unjudged)
         newer = memory.at_ms is None or judged_ms > memory.at_ms
         known = None
         if memory.stored_ms is not None and at_ms <= memory.stored_ms:
@@ -378,6 +398,9 @@ class Pipeline:
             batch.rows[key, at_ms] = row
             batch.readings += 1
             memory.stored_ms = max(at_ms, memory.stored_ms or at_ms)
+            if facts.is_rain:
+                caught = Caught(facts, judged_ms, row.value, row.quality, message.received_ms)
+                batch.rain.append(caught)
         history = unjudged or _is_old(facts, message, at_ms)
         if not newer:
             if not history:
@@ -387,7 +410,7 @@ class Pipeline:
         memory.touch()
         if not history:
             sample = Sample(judged_ms, row.value, row.quality, max(message.received_ms, judged_ms))
-            batch.found.extend(judges.sample(facts, memory, sample))
+            batch.found.extend(judges.sample(memory, sample))
         return conflict
 
     def _take_watermark(self, batch: Batch, message: Message) -> None:
@@ -403,13 +426,6 @@ class Pipeline:
         devices = self.spoke.take(message.topic.removeprefix(GONE_TOPIC))
         # Whoever took over a client id has no say over the devices that spoke through it before.
         return devices if message.device is None else devices & {message.device}
-
-
-def _of_source(message: Message) -> Decoded | None:
-    """Return the outcome of what a source itself says, and of the simulator's clock."""
-    if message.topic == CLOCK_TOPIC or message.topic.startswith("$ridgewatch/"):
-        return Decoded("ignore", format="source")
-    return None
 
 
 def _as_registered(
@@ -474,6 +490,8 @@ def _row(
     message: Message,
     measurement: Measurement,
     judged_ms: int,
+    *,
+    unjudged: bool,
 ) -> Row:
     """Return the reading in the sensor's canonical unit, with the worse of its quality flags."""
     raw = measurement.raw_value
@@ -486,15 +504,10 @@ def _row(
     else:
         previous = None
     quality = max(measurement.quality, quality_of(facts.quantity, value, previous, elapsed_s))
-    return Row(
-        facts.key,
-        measurement.at_ms,
-        value,
-        quality,
-        number if number != value else None,
-        message.received_ms,
-        judged_ms,
-    )
+    if unjudged and quality < BAD:
+        quality = NOT_EVALUATED
+    raw = number if number != value else None
+    return Row.of(facts.key, measurement.at_ms, value, quality, raw, message.received_ms)
 
 
 def _canonical(facts: SensorFacts, measurement: Measurement) -> float | None:

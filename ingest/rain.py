@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ingest.bindings import SensorFacts
 from ingest.judging import Judges
-from ingest.storing import Row, upsert
+from ingest.storing import upsert
 from models.hold import has_standing_scaffold, hold_for_rain, hold_for_unknown_weather
 from models.reading import RainEpisode, ZoneState
 from models.registry import Site
@@ -24,6 +25,16 @@ from models.units import NOT_EVALUATED
 BELIEVABLE = 3
 SPELL = "$rain"  # the name under which a site's spell lies among the packed states
 GAUGE = "$gauge"
+
+
+class Caught(NamedTuple):
+    """A new reading of a gauge."""
+
+    gauge: SensorFacts
+    judged_ms: int  # when the rules saw it
+    value: float | None
+    quality: int
+    arrived_ms: int
 
 
 class RainMemory:
@@ -77,27 +88,26 @@ class RainMemory:
 
 
 def follow(
-    session: Session, memory: RainMemory, judges: Judges, rows: Iterable[Row], now: datetime
+    session: Session, memory: RainMemory, judges: Judges, rain: Iterable[Caught], now: datetime
 ) -> None:
     """Credit a batch's rain to its sites, and hold the works where it was heavy."""
     memory.load(session)
-    for row in rows:
-        facts = judges.bindings.sensors[row.sensor]
-        if not facts.is_rain or row.value is None or row.quality > BELIEVABLE:
+    for facts, judged_ms, value, quality, arrived_ms in rain:
+        if value is None or quality > BELIEVABLE:
             continue
-        if row.quality == NOT_EVALUATED:
+        if quality == NOT_EVALUATED:
             continue  # simulated, replayed, or kept by a broker
         gauge = memory.gauge(facts)
-        if row.judged_ms <= gauge.last_ms:
+        if judged_ms <= gauge.last_ms:
             continue  # out of order: its hours are made again, its episode is not
-        credit = gauge.read(row.judged_ms, row.value, facts.begins_ms)
+        credit = gauge.read(judged_ms, value, facts.begins_ms)
         for site_id in served(judges, facts):
             spell = memory.spell(site_id)
-            changed = spell.on_heard(row.judged_ms)
+            changed = spell.on_heard(judged_ms)
             if credit is not None:
                 changed = [*changed, *spell.on_credit(facts.code, credit)]
             # A watermark may still have to move the clock: a hold comes after what shows it.
-            at = max(now, from_ms(max(row.judged_ms, row.arrived_ms)))
+            at = max(now, from_ms(max(judged_ms, arrived_ms)))
             for episode in changed:
                 _write(session, site_id, episode, at)
 

@@ -47,12 +47,12 @@ class Again(NamedTuple):
     @property
     def one(self) -> InForce:
         """The rule."""
-        return self.memory.states[self.place][0]
+        return self.memory.rules[self.place]
 
     @property
     def live(self) -> Any:
         """The state that has judged the readings as they came."""
-        return self.memory.states[self.place][1]
+        return self.memory.states[self.place]
 
     @property
     def until_ms(self) -> int:
@@ -124,7 +124,7 @@ def _wanted(
     session: Session, facts: SensorFacts, memory: SensorMemory, readings: Iterable[Stored]
 ) -> Iterator[Again]:
     samples = [sample for _, sample in seen(facts, sorted(readings))]
-    for place, (one, live) in enumerate(memory.states):
+    for place, (one, live) in enumerate(memory.judged()):
         heeded = (sample.at_ms for sample in samples if judge.heeds(one.rule, live, sample))
         at_ms = next(heeded, None)
         if at_ms is not None:
@@ -135,7 +135,7 @@ def _begun(
     session: Session, facts: SensorFacts, memory: SensorMemory, place: int, at_ms: int
 ) -> Again:
     """Return from where a rule is to judge again, with a state that knows what came before."""
-    one, live = memory.states[place]
+    one, live = memory.rules[place], memory.states[place]
     rule, stretch = one.rule, facts.stretch_at(at_ms)
     begins_ms = stretch.begins_ms if stretch else 0
     since_ms = at_ms - 1 - rule.longest_delay_ms(facts.interval_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import select, text
@@ -32,15 +32,16 @@ class Measured(NamedTuple):
     begins_ms: tuple[int, ...] = ()  # from when on each counter of rain has hung there
 
 
-def keep(session: Session, sensors: Mapping[int, Any], rows: Sequence[Row]) -> None:
+def keep(session: Session, sensors: Mapping[int, Any], rows: Collection[Row]) -> None:
     """Store readings that are new; the caller commits. `sensors`: `Measured`, or more, by key."""
     if not rows:
         return
     closed_ms = hold_open(session)
     late = [row for row in rows if row.at_ms <= closed_ms]
-    storing.insert_recent(session, [row for row in rows if row.at_ms > closed_ms])
     if not late:
+        storing.insert_recent(session, rows)
         return
+    storing.insert_recent(session, [row for row in rows if row.at_ms > closed_ms])
     hours: dict[Hour, list[Stored]] = defaultdict(list)
     for row in late:
         hours[hour_end_ms(row.at_ms), row.sensor].append(row.stored())

@@ -35,6 +35,8 @@ class Rulebook:
     def __init__(self, rules: Sequence[InForce]) -> None:
         self.combinations = tuple(rule for rule in rules if rule.kind == "combination")
         self._others = tuple(rule for rule in rules if rule.kind != "combination")
+        # Most sensors have the same ones: one tuple for all of them.
+        self._alike: dict[tuple[str, ...], tuple[InForce, ...]] = {}
         self._over: dict[str, tuple[InForce, ...]] = {}
         for one in self.combinations:
             for code in sorted(cast(Combination, one.rule).rules):
@@ -46,7 +48,8 @@ class Rulebook:
 
     def for_sensor(self, facts: SensorFacts) -> tuple[InForce, ...]:
         """Return the rules that judge this sensor, its silence among them."""
-        return tuple(one for one in self._others if _looks_at(one.rule, facts))
+        found = tuple(one for one in self._others if _looks_at(one.rule, facts))
+        return self._alike.setdefault(tuple(one.code for one in found), found)
 
     @classmethod
     def load(cls, session: Session) -> Rulebook:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ingest.judging import SensorMemory
 
 FEW = 500  # rows are written at once
-ROWS_PER_S = 10_000  # of a sweep: 20,000 sensors lag by two seconds
+ROWS_PER_S = 4_000  # of a sweep: 20,000 sensors lag by five seconds
 SWEEP_S = 100.0  # at most, however many sensors there are
 ROUND_MS = 120_000  # of site time, which may run faster than this machine's
 LAGS_AT_MOST_MS = 600_000  # two rounds, and clocks of devices that are five minutes ahead

@@ -21,7 +21,7 @@ def heard(session: Session, judges: Judges, key: int, received_ms: int) -> None:
         memory.heard_ms, memory.gone_ms = received_ms, None
         memory.due_ms = silence_due_ms(facts.interval_ms / 1000, received_ms)
         memory.touch()
-        if memory.queued_ms is None:
+        if memory.queued_s is None:
             judges.expect(memory)
     if memory.silent_since_ms is not None:
         memory.silent_since_ms = None

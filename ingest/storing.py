@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ingest.message import Message
 from models.packed import Stored
-from models.reading import Channel, Quarantined, RecentReading, WaitingReading, second_of
+from models.reading import Channel, Quarantined, RecentReading, WaitingReading
 from models.reasons import Reason
 from models.times import from_ms
 
@@ -25,26 +25,36 @@ LATE_MS = 60_000  # a reading that came later than this after its time carries i
 
 
 class Row(NamedTuple):
-    """A reading on its way to the table."""
+    """A reading on its way to the table `reading_recent`: its columns, in their order."""
 
+    end_s: int
     sensor: int
     at_ms: int
     value: float | None
     quality: int
     raw: float | None
-    arrived_ms: int
-    judged_ms: int = 0  # when the rules saw it; claimed later, none did
+    late_ms: int | None  # when it arrived, where that was late
+
+    @classmethod
+    def of(
+        cls,
+        sensor: int,
+        at_ms: int,
+        value: float | None,
+        quality: int,
+        raw: float | None,
+        arrived_ms: int,
+    ) -> Row:
+        """Return the row of a reading that arrived at an instant."""
+        late_ms = arrived_ms if arrived_ms - at_ms > LATE_MS else None
+        # One is made for each reading: not by way of the class's own `__new__`, which takes twice
+        # as long.
+        columns = (-(-at_ms // 1000), sensor, at_ms, value, quality, raw, late_ms)
+        return tuple.__new__(cls, columns)
 
     def stored(self) -> Stored:
-        """Return it as it is kept: the arrival only where it was late."""
-        late = self.arrived_ms - self.at_ms > LATE_MS
-        return Stored(*self[1:5], self.arrived_ms if late else None)
-
-    def columns(self) -> tuple[Any, ...]:
-        """Return the columns of `reading_recent`, in order."""
-        arrived_ms = self.arrived_ms if self.arrived_ms - self.at_ms > LATE_MS else None
-        key, at_ms, value, quality, raw = self[:5]
-        return (second_of(at_ms), key, at_ms, value, quality, raw, arrived_ms)
+        """Return it as it is kept."""
+        return Stored(*self[2:])
 
 
 def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -100,13 +110,13 @@ def _upsert(dialect: str, target: Table, key: tuple[str, ...], changed: tuple[st
     return statement.on_conflict_do_update(index_elements=key, set_=new)
 
 
-def insert_recent(session: Session, rows: Sequence[Row]) -> None:
+def insert_recent(session: Session, rows: Collection[Row]) -> None:
     """Insert readings of open hours that are known to be new, in the order of the table."""
-    columns = sorted((row.columns() for row in rows), key=itemgetter(0, 1, 2))
+    in_order = sorted(rows, key=itemgetter(0, 1, 2))
     if session.get_bind().dialect.name == "postgresql":
-        _copy(session, _RECENT, columns)
+        _copy(session, _RECENT, in_order)
     else:
-        write_many(session, _insert(_RECENT), columns)
+        write_many(session, _insert(_RECENT), in_order)
 
 
 def _copy(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:

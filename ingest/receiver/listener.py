@@ -12,6 +12,8 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic
 
+import uvloop
+
 from ingest.inbox import Inbox
 from ingest.message import Delivery
 from ingest.receiver.door import Door
@@ -123,7 +125,7 @@ class Receiver:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            uvloop.run(self._serve())
         except Exception as error:
             if not self._started.done():
                 self._started.set_exception(error)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from ingest.moving import close_hours
 from models.alert import Alert
 from models.happenings import rows as happenings
 from models.notice import Notice
@@ -17,6 +18,7 @@ from models.reading import RainEpisode, Rollup, WaitingReading
 from models.readings import raw
 from models.sensor import Sensor
 from models.store import Store
+from models.times import from_ms
 
 Place = tuple[str, str, int]
 """(device, channel, observed ms): by this one reading is told from all others."""
@@ -40,7 +42,8 @@ class Record:
 
     @classmethod
     def of(cls, store: Store, until_ms: int) -> Record:
-        """Read it; the same for SQLite and PostgreSQL. Hours count once they have closed."""
+        """Read it; the same for SQLite and PostgreSQL. All hours up to then are closed before."""
+        close_hours(store, from_ms(until_ms))
         with store.reading() as session:
             hours = _all(session, Rollup.sensor, Rollup.span_s, Rollup.end_ms, Rollup.value)
             return cls(

@@ -12,7 +12,8 @@ from models.times import iso
 
 BEGINS_MS = 1_647_820_800_000  # 2022-03-21T00:00:00Z
 MINUTE_MS = 60_000
-DEVICES = 5
+DEVICES, PARTS = 5, 2  # a step has so many messages of each device
+MOST_UNDER_WAY = DEVICES * PARTS * 3  # readings, three to a message: those of a step
 CLOCK_TOPIC = "ridgewatch/$clock"
 # The counting channel holds `boot * BOOT_STEP + seq`, and so tells which message it was, whatever
 # became of its time; a gauge of distances takes up to 100,000.
@@ -60,7 +61,7 @@ class Story:
             self._minute += 1
             yield [
                 self._message(number, name, part)
-                for part in range(2)
+                for part in range(PARTS)
                 for number, name in enumerate(self.devices)
             ]
 

@@ -301,7 +301,7 @@ def test_a_month_of_which_something_lies_in_the_rest_stays_there(postgres_store:
 
 def test_a_row_that_cannot_be_copied_is_a_fault_of_that_row(postgres_store: Store) -> None:
     """Halving a batch, and waiting for room on the disk, go by what kind of fault it was."""
-    row = Row(1, to_ms(NOW), 0.5, 1, None, to_ms(NOW))
+    row = Row.of(1, to_ms(NOW), 0.5, 1, None, to_ms(NOW))
 
     with pytest.raises(IntegrityError), postgres_store.writing() as session:
         insert_recent(session, [row, row])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ingest.formats.native_count import is_count
 from ingest.torture.story import MINUTE_MS, Sent
 from sensors_sim.catalogue import scenario
 from sensors_sim.packet import Packet
@@ -45,5 +46,6 @@ class ScenarioTale:
 def sent_of(packet: Packet) -> Sent:
     pack = json.loads(packet.payload)
     device, at_ms = pack[0]["bn"].rstrip(":"), round(pack[0]["bt"] * 1000)
-    places = tuple((device, record["n"], at_ms) for record in pack)
+    readings = (one for one in pack if not is_count(one["n"], one.get("u")))
+    places = tuple((device, one["n"], at_ms) for one in readings)
     return Sent(CONNECTION, packet.at_ms, packet.topic, packet.payload, places)
