@@ -95,7 +95,16 @@ NEVER = Latest(None, None, None, None, None)
 
 def latest(session: Session, keys: Iterable[int]) -> dict[int, Latest]:
     """Return what each sensor said last; one query."""
-    rows = session.scalars(select(SensorState).where(SensorState.sensor.in_(list(keys))))
+    rows = session.execute(
+        select(
+            SensorState.sensor,
+            SensorState.at_ms,
+            SensorState.value,
+            SensorState.quality,
+            SensorState.heard_ms,
+            SensorState.silent_since_ms,
+        ).where(SensorState.sensor.in_(list(keys)))
+    )
     return {
         row.sensor: Latest(row.at_ms, row.value, row.quality, row.heard_ms, row.silent_since_ms)
         for row in rows
