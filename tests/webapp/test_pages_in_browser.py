@@ -52,7 +52,7 @@ MINUTES = [(14 * DAY + minute * 60, 1.0) for minute in range(1, 1441)]
 
 @pytest.fixture
 def origin(app: Flask, cast: Cast) -> Iterator[str]:
-    """The address of the application, served to a browser."""
+    """The address of the application. Ask for it before a browser: that then closes first."""
     pages = Blueprint("trial", __name__)
 
     @pages.get("/trial")
@@ -90,7 +90,7 @@ def something_happens(cast: Cast, code: str) -> None:
 
 
 @pytest.mark.parametrize(("device", "theme"), SEEN_ON.values(), ids=SEEN_ON)
-def test_every_component_is_accessible_and_fits(people, cast, origin, device, theme):
+def test_every_component_is_accessible_and_fits(origin, people, cast, device, theme):
     page = people.page(color_scheme=theme, **device)
     let_in(page, cast, origin)
 
@@ -109,7 +109,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll('a,button,input,summary')
         && (r.width < 24 || r.height < 24); }).map(e => e.outerHTML.slice(0, 80))"""
 
 
-def test_what_happens_shows_on_an_open_page_within_two_seconds(page, cast, origin):
+def test_what_happens_shows_on_an_open_page_within_two_seconds(origin, page, cast):
     let_in(page, cast, origin)
     page.goto(f"{origin}/trial")
     expect(page.locator("#n")).to_have_text("3")
@@ -119,7 +119,7 @@ def test_what_happens_shows_on_an_open_page_within_two_seconds(page, cast, origi
     expect(page.locator("#n")).to_have_text("4", timeout=2000)
 
 
-def test_a_refresh_keeps_what_is_being_typed_and_what_was_opened(page, cast, origin):
+def test_a_refresh_keeps_what_is_being_typed_and_what_was_opened(origin, page, cast):
     let_in(page, cast, origin)
     page.goto(f"{origin}/trial")
     page.locator("summary").click()
@@ -133,7 +133,7 @@ def test_a_refresh_keeps_what_is_being_typed_and_what_was_opened(page, cast, ori
     expect(page.locator("details p")).to_be_visible()
 
 
-def test_a_lost_connection_is_told_loudly_and_heals(people, cast, origin):
+def test_a_lost_connection_is_told_loudly_and_heals(origin, people, cast):
     page = people.page()
     let_in(page, cast, origin)
     page.goto(f"{origin}/trial")
@@ -147,7 +147,7 @@ def test_a_lost_connection_is_told_loudly_and_heals(people, cast, origin):
     people.complaints = [one for one in people.complaints if "ERR_INTERNET_DISCON" not in one]
 
 
-def test_the_theme_changes_at_once_and_stays(page, cast, origin):
+def test_the_theme_changes_at_once_and_stays(origin, page, cast):
     page.goto(f"{origin}/login")
 
     page.locator("[data-theme-toggle]").click()
@@ -156,7 +156,7 @@ def test_the_theme_changes_at_once_and_stays(page, cast, origin):
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_the_chart_can_be_moved_with_keys_alone(page, cast, origin):
+def test_the_chart_can_be_moved_with_keys_alone(origin, page, cast):
     let_in(page, cast, origin)
     page.goto(f"{origin}/about/style")
     handle = page.get_by_role("slider", name="起")
@@ -169,7 +169,7 @@ def test_the_chart_can_be_moved_with_keys_alone(page, cast, origin):
     expect(page.locator(".readout")).to_contain_text("mm")
 
 
-def test_the_overview_is_placed_by_time_and_its_gaps_are_gaps(page, cast, origin):
+def test_the_overview_is_placed_by_time_and_its_gaps_are_gaps(origin, page, cast):
     let_in(page, cast, origin)
     page.goto(f"{origin}/trial/chart")
     drawn = page.locator(".brush svg path").get_attribute("d")
@@ -186,7 +186,7 @@ def test_the_overview_is_placed_by_time_and_its_gaps_are_gaps(page, cast, origin
     assert page.locator(".brush svg path").bounding_box()["height"] > 30
 
 
-def test_the_line_bridges_no_gap_in_which_it_rained(page, cast, origin):
+def test_the_line_bridges_no_gap_in_which_it_rained(origin, page, cast):
     let_in(page, cast, origin)
     page.goto(f"{origin}/trial/chart")
     page.locator("[data-days='365']").evaluate("button => { button.hidden = false; }")
@@ -198,7 +198,7 @@ def test_the_line_bridges_no_gap_in_which_it_rained(page, cast, origin):
     assert [day for day in drawn if 14.1 < day < 15] != []
 
 
-def test_what_was_typed_outlives_a_closed_page(page, cast, origin):
+def test_what_was_typed_outlives_a_closed_page(origin, page, cast):
     let_in(page, cast, origin)
     page.goto(f"{origin}/about/style")
     page.locator("#f-style_note").fill("缝口渗水")
@@ -211,7 +211,7 @@ def test_what_was_typed_outlives_a_closed_page(page, cast, origin):
     expect(page.locator("#f-style_note")).to_have_value("")
 
 
-def test_a_page_works_without_scripts(people, cast, origin):
+def test_a_page_works_without_scripts(origin, people, cast):
     page = people.page(java_script_enabled=False)
     cast.user("duty", "ana@example.org")
     let_in(page, cast, origin)
