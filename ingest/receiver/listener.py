@@ -12,8 +12,6 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic
 
-import uvloop
-
 from ingest.inbox import Inbox
 from ingest.message import Delivery
 from ingest.receiver.door import Door
@@ -125,7 +123,7 @@ class Receiver:
 
     def _run(self) -> None:
         try:
-            uvloop.run(self._serve())
+            asyncio.run(self._serve())
         except Exception as error:
             if not self._started.done():
                 self._started.set_exception(error)
