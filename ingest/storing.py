@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ingest.message import Message
 from models.packed import Stored
-from models.reading import Channel, Quarantined, RecentReading, WaitingReading
+from models.reading import Channel, Quarantined, RecentReading, WaitingReading, second_of
 from models.reasons import Reason
 from models.times import from_ms
 
@@ -49,7 +49,7 @@ class Row(NamedTuple):
         late_ms = arrived_ms if arrived_ms - at_ms > LATE_MS else None
         # One is made for each reading: not by way of the class's own `__new__`, which takes twice
         # as long.
-        columns = (-(-at_ms // 1000), sensor, at_ms, value, quality, raw, late_ms)
+        columns = (second_of(at_ms), sensor, at_ms, value, quality, raw, late_ms)
         return tuple.__new__(cls, columns)
 
     def stored(self) -> Stored:
