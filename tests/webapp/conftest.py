@@ -1,8 +1,8 @@
 """What page tests need: an application on a fresh database, and its people."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
@@ -13,6 +13,7 @@ from models.settings import Settings
 from models.store import Store
 from tests.webapp.cast import Cast, make_cast
 from webapp.app import create_app
+from webapp.db import db
 
 
 class CompiledOnce(BytecodeCache):
@@ -41,7 +42,7 @@ def settings_for(store: Store) -> Settings:
 
 
 def app_on(store: Store) -> Flask:
-    """Return an application that tells its faults."""
+    """Return an application of the test's own, which tells its faults."""
     app = create_app(settings_for(store), store)
     app.testing = True
     app.jinja_env.bytecode_cache = CompiledOnce()
@@ -49,10 +50,39 @@ def app_on(store: Store) -> Flask:
     return app
 
 
+_IDLE: list[tuple[Flask, dict[str, Any]]] = []  # each with its configuration
+
+
 @pytest.fixture
-def app(sqlite_store: Store) -> Iterator[Flask]:
+def app_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Store], Flask]]:
+    """Lends applications: to make one, with its two hundred routes, takes longer than most tests.
+
+    For tests that change nothing of it but its configuration.
+    """
+    lent = []
+
+    def lend(store: Store) -> Flask:
+        if not _IDLE:
+            app = app_on(store)
+            _IDLE.append((app, dict(app.config)))
+        app, config = _IDLE.pop()
+        lent.append((app, config))
+        app.config.clear()
+        app.config.update(config, DATA_DIR=Path(store.data_dir))
+        app.extensions.update(settings=settings_for(store), store=store)
+        with app.app_context():
+            db.engines[None] = store.engine  # type: ignore[index]  # as `Database` had made it
+        return app
+
+    yield lend
+    if "origin" not in request.fixturenames:  # then its server may still answer an old question
+        _IDLE.extend(lent)
+
+
+@pytest.fixture
+def app(app_of: Callable[[Store], Flask], sqlite_store: Store) -> Flask:
     """The application, where the kind of database makes no difference."""
-    yield app_on(sqlite_store)
+    return app_of(sqlite_store)
 
 
 @pytest.fixture
@@ -62,6 +92,6 @@ def cast(app: Flask, sqlite_store: Store) -> Cast:
 
 
 @pytest.fixture
-def cast_everywhere(store: Store) -> Cast:
+def cast_everywhere(app_of: Callable[[Store], Flask], store: Store) -> Cast:
     """The people, once on SQLite and once on PostgreSQL."""
-    return make_cast(app_on(store), store)
+    return make_cast(app_of(store), store)

@@ -13,7 +13,6 @@ from models.people import Organisation
 from models.task import Task
 from tests.models.house import NOW
 from tests.webapp.cast import CANARY
-from tests.webapp.conftest import app_on
 from tests.webapp.yard import Yard, hours, rivals_works, standing_scaffold
 
 MOST_QUERIES = 25
@@ -80,8 +79,8 @@ def test_a_company_sees_its_own_works_and_no_letter_of_anothers(yard):
         assert foreman.get(path).status_code == 404, path
 
 
-def test_lists_and_pages_answer_on_both_databases(store):
-    yard = Yard(app_on(store), store)
+def test_lists_and_pages_answer_on_both_databases(app_of, store):
+    yard = Yard(app_of(store), store)
     task, scaffold, project, _ = works_of_both(yard)
     paths = ["/tasks", "/tasks?show=late", "/scaffolds", "/projects/", f"/tasks/{task.code}"]
     paths += [f"/scaffolds/{scaffold.code}", f"/projects/{project.code}", "/tasks/new"]

@@ -11,8 +11,10 @@ from werkzeug.serving import make_server
 from models.base import bilingual
 from models.event import record
 from models.people import Organisation
+from models.store import Store
 from tests.harness.browser import SEEN_ON, violations
 from tests.webapp.cast import SYSTEM, Cast
+from tests.webapp.conftest import app_on
 from webapp.db import db, site_now
 from webapp.policies import signed_in
 from webapp.sessions import COOKIE
@@ -48,6 +50,12 @@ INK = """() => {
     });
 }"""
 MINUTES = [(14 * DAY + minute * 60, 1.0) for minute in range(1, 1441)]
+
+
+@pytest.fixture
+def app(sqlite_store: Store) -> Flask:
+    """An application of the test's own, to which pages are added."""
+    return app_on(sqlite_store)
 
 
 @pytest.fixture

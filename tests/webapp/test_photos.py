@@ -14,7 +14,6 @@ from sqlalchemy import select
 from models.photo import Photo
 from tests.webapp import pictures
 from tests.webapp.cast import CANARY
-from tests.webapp.conftest import app_on
 from tests.webapp.yard import Yard, rivals_works
 
 HEIC = Path(__file__).parents[1] / "data/photos/notes.heic"
@@ -270,8 +269,8 @@ def test_one_key_five_times_at_once_is_one_row_and_one_file(app_everywhere):
 
 
 @pytest.fixture
-def app_everywhere(store):
-    return Yard(app_on(store), store)
+def app_everywhere(app_of, store):
+    return Yard(app_of(store), store)
 
 
 def test_the_same_picture_elsewhere_is_flagged_and_not_refused(yard, task):

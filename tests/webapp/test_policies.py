@@ -13,6 +13,7 @@ from models.clock import machine_now
 from models.people import ROLES, Actor, Grant
 from models.tokens import issue_token
 from tests.webapp.cast import CANARY, Browser, Cast
+from tests.webapp.conftest import app_on
 from tests.webapp.examples import load_examples
 from webapp.policies import (
     Policy,
@@ -74,10 +75,10 @@ def test_every_route_says_who_may_ask(app):
     assert [rule.endpoint for rule in rules_of(app) if policy_of(app, rule.endpoint) is None] == []
 
 
-def test_an_app_with_a_bare_route_does_not_start(app):
+def test_an_app_with_a_bare_route_does_not_start(sqlite_store):
+    app = app_on(sqlite_store)
     bare = Blueprint("bare", __name__)
     bare.get("/bare")(lambda: "")
-    app._got_first_request = False
     app.register_blueprint(bare)
 
     with pytest.raises(RuntimeError, match="bare"):

@@ -15,6 +15,8 @@ from models.clock import SiteClock, machine_now
 from models.errors import BadInput, Blocker, Fault, Missing, Refusal, Stale
 from models.pulse import bump
 from models.reasons import reason
+from models.store import Store
+from tests.webapp.conftest import app_on
 from webapp.assets import STATIC
 from webapp.db import begin_write, commit, db
 from webapp.filters import Sparkline, sparkline
@@ -23,6 +25,12 @@ from webapp.live import POLLED_FOR_S, shared
 from webapp.policies import public, signed_in
 
 ROOT = STATIC.parent
+
+
+@pytest.fixture
+def app(sqlite_store: Store) -> Flask:
+    """An application of the test's own, to which pages are added."""
+    return app_on(sqlite_store)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A house at NOW and a program that asks for it, on SQLite or on both databases."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,9 @@ def program(app: Flask, sqlite_store: Store) -> Program:
 
 
 @pytest.fixture
-def program_everywhere(store: Store) -> Program:
+def program_everywhere(app_of: Callable[[Store], Flask], store: Store) -> Program:
     """The program, once on SQLite and once on PostgreSQL."""
-    return program_of(Yard(app_on(store), store))
+    return program_of(Yard(app_of(store), store))
 
 
 @pytest.fixture(scope="module")
