@@ -221,6 +221,11 @@ class Pipeline:
         if self.judges is not None and self.judges.unsaved.soon and self.commons is None:
             self.judges.save(session, to_ms(now))
 
+    @property
+    def rows_lag_ms(self) -> int:
+        """By how much sensors' rows may lag, for whoever says how old their latest is."""
+        return 0 if self.judges is None else self.judges.unsaved.lag_ms
+
     def forget(self) -> None:
         """Drop what mirrors the database, and what the failed batch has taught."""
         self.judges = None

@@ -29,7 +29,7 @@ from ingest.steps import Steps
 from ingest.storage_faults import give_up, is_deadlock, is_disk_full, is_taken
 from ingest.storing import quarantine
 from models.clock import TICK, SiteClock, machine_now, site_clock
-from models.heartbeat import LISTENING_SINCE, beat, note_fact
+from models.heartbeat import LISTENING_SINCE, ROWS_LAG, beat, note_fact
 from models.share import ShareLost
 from models.store import Store
 from models.times import from_ms, to_ms
@@ -299,6 +299,7 @@ class Worker:
             self.pipeline.save_what_lags(session, self.time.now())
             beat(session, self._role, done_until=self.ticked_until, pid=os.getpid())
             note_fact(session, self._role, LISTENING_SINCE, self.listening_since_ms)
+            note_fact(session, self._role, ROWS_LAG, self.pipeline.rows_lag_ms)
 
     @property
     def _role(self) -> str:

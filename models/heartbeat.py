@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base
@@ -38,6 +38,8 @@ class Lease(Base):
 DEAD_AFTER = timedelta(seconds=15)
 # A fact of the ingester: site milliseconds; silence of before tells nothing of a sensor.
 LISTENING_SINCE = "listening_since_ms"
+# Another: by how much the rows of sensors may lag behind what was heard of them.
+ROWS_LAG = "rows_lag_ms"
 
 
 def beat(
@@ -66,10 +68,18 @@ def note_fact(session: Session, role: str, name: str, value: Any) -> None:
         row.facts = {**(row.facts or {}), name: value}
 
 
+_INGESTERS = (Heartbeat.role == "ingest") | Heartbeat.role.startswith("ingest/")
+
+
 def ingesters(session: Session) -> list[Heartbeat]:
     """Return the rows of the ingester, or of the owners of its shares where it has several."""
-    mine = (Heartbeat.role == "ingest") | Heartbeat.role.startswith("ingest/")
-    return list(session.scalars(select(Heartbeat).where(mine).order_by(Heartbeat.role)))
+    return list(session.scalars(select(Heartbeat).where(_INGESTERS).order_by(Heartbeat.role)))
+
+
+def rows_lag_ms() -> ScalarSelect[int]:
+    """Return a column: by how much the rows of sensors may lag, 0 where they don't."""
+    lags = Heartbeat.facts[ROWS_LAG].as_integer()
+    return select(func.coalesce(func.max(lags), 0)).where(_INGESTERS).scalar_subquery()
 
 
 def dead_roles(session: Session, roles: Iterable[str], now: datetime) -> list[str]:

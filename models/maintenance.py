@@ -135,7 +135,7 @@ class Maintenance(Workflow, Noun, Base):
         faults.stop()
         note = need_text("note", note)
         session, sensor = _session(self), self.sensor
-        offset = None if shows is None else offset_for(session, sensor, shows)
+        offset = None if shows is None else offset_for(session, sensor, shows, now)
         sensor.begin_epoch(
             "maintain",
             by=by,

@@ -23,6 +23,7 @@ from models.bars import (
     is_rain,
     of_hours,
 )
+from models.heartbeat import rows_lag_ms
 from models.packed import Stored
 from models.reading import DAY_S, HOUR_S, Rollup, SensorState
 from models.sensor import Epoch, Sensor, counters_begin
@@ -75,6 +76,7 @@ class Latest:
     quality: int | None
     heard_ms: int | None
     silent_since_ms: int | None
+    lag_ms: int = 0  # by how much this may lag behind what was heard
 
     def standing(self, now_ms: int, interval_s: int) -> str:
         """Return `never`, `unknown` (silent), `stale` or `fresh`. Never 'normal'."""
@@ -84,31 +86,34 @@ class Latest:
             return "unknown"
         interval_ms = interval_s * 1000
         told_ms = self.heard_ms if self.at_ms is None else self.at_ms
-        late = now_ms - self.heard_ms > 2 * interval_ms
+        known_ms = now_ms - self.lag_ms  # up to when all is known that was heard
+        late = known_ms - self.heard_ms > 2 * interval_ms
         # One that speaks but only tells of long ago says nothing of now.
-        old = now_ms - told_ms > max(3 * interval_ms, DELAYED_AFTER_MS)
+        old = known_ms - told_ms > max(3 * interval_ms, DELAYED_AFTER_MS)
         return "stale" if late or old else "fresh"
 
 
 NEVER = Latest(None, None, None, None, None)
 
 
+def latest_columns() -> tuple[Any, ...]:
+    """Return the columns of a `Latest`, in its order."""
+    return (
+        SensorState.at_ms,
+        SensorState.value,
+        SensorState.quality,
+        SensorState.heard_ms,
+        SensorState.silent_since_ms,
+        rows_lag_ms(),
+    )
+
+
 def latest(session: Session, keys: Iterable[int]) -> dict[int, Latest]:
     """Return what each sensor said last; one query."""
     rows = session.execute(
-        select(
-            SensorState.sensor,
-            SensorState.at_ms,
-            SensorState.value,
-            SensorState.quality,
-            SensorState.heard_ms,
-            SensorState.silent_since_ms,
-        ).where(SensorState.sensor.in_(list(keys)))
+        select(SensorState.sensor, *latest_columns()).where(SensorState.sensor.in_(list(keys)))
     )
-    return {
-        row.sensor: Latest(row.at_ms, row.value, row.quality, row.heard_ms, row.silent_since_ms)
-        for row in rows
-    }
+    return {sensor: Latest(*said) for sensor, *said in rows}
 
 
 def raw(

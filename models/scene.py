@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from models.alert import Alert, rank
 from models.people import Actor
 from models.reading import SensorState
-from models.readings import NEVER, Correction, Latest, latest
+from models.readings import NEVER, Correction, Latest, latest, latest_columns
 from models.registry import Element, Site
 from models.sensor import Sensor
 from models.stored import BELIEVABLE
@@ -93,14 +93,7 @@ def see_where(
     statement = _sensors(actor, *conditions).outerjoin(
         SensorState, SensorState.sensor == Sensor.key
     )
-    columns = (
-        SensorState.at_ms,
-        SensorState.value,
-        SensorState.quality,
-        SensorState.heard_ms,
-        SensorState.silent_since_ms,
-    )
-    rows = session.execute(statement.add_columns(*columns)).unique().all()
+    rows = session.execute(statement.add_columns(*latest_columns())).unique().all()
     states = {row[0].key: Latest(*row[1:]) for row in rows}
     return seen_with([row[0] for row in rows], states, alerts, now)
 

@@ -168,10 +168,10 @@ def begin_epoch(site: str, code: str) -> ResponseReturnValue:
     values = _epoch_values(found)
     sensor = _begin(site, code)
     _refuse_epoch(sensor, values["since"])
-    offset = values.pop("shows")
+    offset, now = values.pop("shows"), site_now()
     if offset is not None:
-        values["offset"] = offset_for(db.session(), sensor, offset, values["scale"])
-    sensor.begin_epoch(by=g.actor, now=site_now(), **values)
+        values["offset"] = offset_for(db.session(), sensor, offset, now, values["scale"])
+    sensor.begin_epoch(by=g.actor, now=now, **values)
     commit()
     flash(t("sensors.done.epoch", sensor=sensor.code), "done")
     return redirect(url_for("sensors.show", site=site, code=code), 303)

@@ -14,9 +14,12 @@ from ingest.message import Delivery, Message, Receipt
 from ingest.pipeline import Pipeline
 from ingest.worker import MOST_MESSAGES, Worker
 from models.clock import machine_now
-from models.sensor import Device
+from models.reading import SensorState
+from models.readings import latest
+from models.sensor import Device, Sensor
 from models.store import Store
 from models.times import to_ms
+from models.zeroing import offset_for
 from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, registry, senml
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -149,6 +152,44 @@ def test_one_clock_that_is_ahead_hides_nothing_from_who_catches_up(store: Store)
     house.feed(*pack(MANY, NOW + MINUTE, 1.4), now=NOW + MINUTE)
 
     assert len(house.alerts()) == MANY
+
+
+def lagging(store: Store, monkeypatch: pytest.MonkeyPatch, at: datetime) -> House:
+    """Return a house whose sensors' rows tell of 150 s ago, though all were heard just now."""
+    monkeypatch.setattr(saving, "SWEEP_S", 150.0)
+    house, before = crowd(store, MANY), at - timedelta(seconds=150)
+    house.feed(*pack(MANY, before, 0.5), now=before)
+    with store.writing() as session:
+        house.pipeline.flush(session, before, whole=True)
+    house.feed(*pack(MANY, at, 0.7), now=at)
+    return house
+
+
+@pytest.mark.usefixtures("slow_sweep")
+def test_a_row_that_lags_makes_no_sensor_stale_and_one_that_is_old_does(store, monkeypatch):
+    now = machine_now().replace(microsecond=0)
+    house = lagging(store, monkeypatch, now)
+    worker = Worker(store, Inbox(MOST_MESSAGES), {}, house.pipeline)
+    worker.refresh_clock()
+    worker.beat()
+
+    with store.reading() as session:
+        key = session.scalars(select(func.max(SensorState.sensor))).one()
+        said = latest(session, [key])[key]
+    assert (said.at_ms, said.lag_ms) == (to_ms(now) - 150_000, (MANY + 2) * 1000)
+    assert said.standing(to_ms(now), interval_s=60) == "fresh"
+    assert said.standing(to_ms(now + MINUTE), interval_s=60) == "stale"
+
+
+@pytest.mark.usefixtures("slow_sweep")
+def test_a_zero_is_set_by_the_newest_reading_though_its_row_lags(store, monkeypatch):
+    now = machine_now().replace(microsecond=0)
+    lagging(store, monkeypatch, now)
+
+    with store.reading() as session:
+        sensor = session.scalars(select(Sensor).order_by(Sensor.key.desc())).first()
+        assert latest(session, [sensor.key])[sensor.key].value == 0.5
+        assert offset_for(session, sensor, 1.0, now) == pytest.approx(0.3)
 
 
 @pytest.mark.long
