@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, starmap
-from typing import Any
+from typing import cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session, joinedload
 
 from ingest.moving import count_as_moved
+from ingest.storing import insert_rows, write_many
 from models.bars import Bar, day_end_ms, is_rain, of_hours
 from models.packed import Stored, pack
 from models.reading import DAY_S, HOUR_S, ReadingHour, Rollup, SensorState
@@ -18,6 +19,10 @@ from models.rules.rain import Gauge, mm_of
 from models.sensor import Sensor
 from models.stored import hour_end_ms
 from models.units import quality_of
+
+# Tuples in the order of the tables' columns; a `Bar` is in that order after sensor and span.
+_INSERT_HOUR = insert_rows(cast(Table, ReadingHour.__table__))
+_INSERT_BAR = insert_rows(cast(Table, Rollup.__table__))
 
 Hourly = tuple[str, int, float]
 """`site/code`, milliseconds, value in the canonical unit."""
@@ -47,16 +52,16 @@ def _load(
     key = sensor.key
     flagged = [(at_ms, value, quality_of(sensor.quantity, value)) for at_ms, value in values]
     packed = [
-        {"end_ms": end_ms, "sensor": key, "packed": pack(list(readings), end_ms)}
+        (end_ms, key, pack(list(readings), end_ms))
         for end_ms, readings in groupby(
             starmap(Stored, flagged), key=lambda one: hour_end_ms(one.at_ms)
         )
     ]
-    session.execute(insert(ReadingHour), packed)
+    write_many(session, _INSERT_HOUR, packed)
     hours = _hours(sensor.quantity, flagged)
-    bars = [_bar(key, HOUR_S, hour) for hour in hours]
-    bars += [_bar(key, DAY_S, day) for day in days.of(hours, sensor)]
-    session.execute(insert(Rollup), bars)
+    bars = [(key, HOUR_S, *hour) for hour in hours]
+    bars += [(key, DAY_S, *day) for day in days.of(hours, sensor)]
+    write_many(session, _INSERT_BAR, bars)
     at_ms, value, quality = flagged[-1]
     state = {"sensor": key, "heard_ms": at_ms, "at_ms": at_ms, "value": value, "quality": quality}
     session.execute(insert(SensorState), [state])
@@ -98,7 +103,3 @@ class _Days:
         if known is None:
             known = self._ends[zone, at_ms] = day_end_ms(at_ms, zone)
         return known
-
-
-def _bar(key: int, span_s: int, bar: Bar) -> Mapping[str, Any]:
-    return {"sensor": key, "span_s": span_s, **bar._asdict()}

@@ -70,7 +70,8 @@ def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]
 
 
 @cache
-def _insert(table: Table) -> str:
+def insert_rows(table: Table) -> str:
+    """Return the statement that writes whole rows, in the order of the table's columns."""
     names = ", ".join(column.name for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES ({_marks(table)})"
 
@@ -79,7 +80,7 @@ def _insert(table: Table) -> str:
 def insert_or_replace(table: Table, key: str) -> str:
     """Return the statement that writes whole rows, each in place of the one with its key."""
     changes = ", ".join(f"{c.name} = excluded.{c.name}" for c in table.columns if c.name != key)
-    return f"{_insert(table)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    return f"{insert_rows(table)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
 
 def _marks(table: Table) -> str:
@@ -116,7 +117,7 @@ def insert_recent(session: Session, rows: Collection[Row]) -> None:
     if session.get_bind().dialect.name == "postgresql":
         _copy(session, _RECENT, in_order)
     else:
-        write_many(session, _insert(_RECENT), in_order)
+        write_many(session, insert_rows(_RECENT), in_order)
 
 
 def _copy(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
