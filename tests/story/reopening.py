@@ -21,7 +21,7 @@ def the_fallen_gauges_are_retired_with_their_reason(story: Telling) -> None:
 
 def what_was_latched_is_reset_after_a_look(story: Telling) -> None:
     """The rule that joined rain, damp and crack holds until somebody has been there."""
-    story.instance.until("2022-03-27T15:30")  # by now the purlins are dry by themselves
+    story.time_passes("2022-03-27T15:30")  # by now the purlins are dry by themselves
     engineer = story.goes_to("engineer", "closure")
     while (link := alerts_in_the_way(engineer)).count():
         engineer.go(link.first)

@@ -61,7 +61,7 @@ def the_notice_says_what_visitors_ask(story: Telling) -> None:
 
 
 def the_engineer_records_what_fell(story: Telling) -> None:
-    story.instance.until("2022-03-22T09:00")
+    story.time_passes("2022-03-22T09:00")
     engineer = story.person("engineer")
     for number, (element, damage, side, grade, note) in enumerate(SEEN):
         engineer.open(story.places["incident"]).follow(word("findings.new"))

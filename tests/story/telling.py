@@ -42,6 +42,12 @@ class Telling:
         """Let somebody open what was made before."""
         return self.person(role).open(self.places[what])
 
+    def time_passes(self, until: str) -> None:
+        """Move the clock on while nobody looks: open pages would ask for news every second."""
+        for page in self.people.pages:
+            page.goto("about:blank")
+        self.instance.until(until)
+
     def keep(self, what: str, person: Person) -> None:
         """Remember the page that somebody is on."""
         self.places[what] = person.path

@@ -8,7 +8,7 @@ from tests.story.works import TASKS, may_not
 
 
 def rain_turns_the_tag_red_while_the_ingester_is_killed(story: Telling) -> None:
-    story.instance.until("2022-03-26T06:00")
+    story.time_passes("2022-03-26T06:00")
     before = story.instance.pid_of("ingest")
     killer = threading.Timer(1.0, story.instance.kill, ["ingest"])  # in mid-advance
     killer.start()

@@ -112,12 +112,12 @@ def may_not(person: Person, action: str) -> bool:
 
 
 def the_scaffold_is_built_and_handed_over(story: Telling) -> None:
-    story.instance.until("2022-03-23T09:00")
+    story.time_passes("2022-03-23T09:00")
     foreman = story.goes_to("contractor", "scaffold").step("scaffold", "begin_erecting")
     foreman.sees(word("tags.title_red"), foreman.part("tag"))
 
-    story.instance.until("2022-03-25T10:00")
-    foreman.step("scaffold", "sign_erected")
+    story.time_passes("2022-03-25T10:00")
+    story.goes_to("contractor", "scaffold").step("scaffold", "sign_erected")
     items = ("risks", "action_taken", "further_action")
     foreman.fill({f"items.{item}": "无" for item in items})
     foreman.fill({"load_class": "4", "card": "架子工-0417"}).send()
