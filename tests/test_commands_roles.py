@@ -228,7 +228,8 @@ class Demo:
         env = {
             "RIDGEWATCH_DATA_DIR": str(self.folder),
             "RIDGEWATCH_PORT": str(self.port),
-            "RIDGEWATCH_MQTT_LISTEN": f"127.0.0.1:{free_port()}",
+            # The port after it is where the broker would go, were it free.
+            "RIDGEWATCH_MQTT_LISTEN": f"127.0.0.1:{self.port - 1}",
             "RIDGEWATCH_LANGUAGE": "en",
         }
         process = self.processes.start("demo", RIDGEWATCH, "demo", env=env)

@@ -206,7 +206,8 @@ def _environment(
         env["RIDGEWATCH_MQTT_URL"] = ""
         say("demo.without_broker")
         return env, []
-    broker_port = _free("127.0.0.1", listen.port + 1, lambda *_, **__: None)
+    beside = listen.port + 1 if listen.port + 1 != port else 0
+    broker_port = _free("127.0.0.1", beside, lambda *_, **__: None)
     env["RIDGEWATCH_MQTT_URL"] = f"mqtt://127.0.0.1:{broker_port}"
     say("demo.with_broker", port=broker_port)
     log = settings.data_dir / LOG
