@@ -77,7 +77,9 @@ class Commons:
             for some in chunks(sorted(ours)):
                 session.execute(rows.where(SensorState.sensor.in_(some))).all()
         read_zone = partial(_zone, session)
-        return Judges.load(session, bindings, rulebook, self._mine, read_zone, now_ms)
+        return Judges.load(
+            session, bindings, rulebook, self._mine, read_zone, now_ms, common=self._common
+        )
 
     def before_batch(
         self,

@@ -155,10 +155,12 @@ class Judges:
         mine: Container[int] | None = None,
         read_zone: Callable[[InForce, str], Any] | None = None,
         now_ms: int | None = None,
+        common: Container[int] = (),
     ) -> Judges:
         """Read all memory; a rule that is new for a sensor is warmed up from stored readings.
 
         `mine`: the sensors of this ingester, where there are several; the others' stay blank.
+        `common`: of these, those that others write as well.
         `now_ms`: site time where it passes by itself; nobody was heard later than that.
         """
         judges = cls(bindings, rulebook)
@@ -167,7 +169,9 @@ class Judges:
         rows = session.execute(
             select(table).order_by(table.c.sensor).execution_options(yield_per=ROWS_AT_ONCE)
         )
-        newest_ms, row = 0, next(rows, None)
+        # Of the rows that only this ingester writes, and of all: others may be hours ahead of one
+        # that comes back.
+        own_ms, newest_ms, row = 0, 0, next(rows, None)
         for key, facts in bindings.sensors.items():  # in the order of their keys, as the rows
             while row is not None and row.sensor < key:
                 row = next(rows, None)
@@ -178,12 +182,16 @@ class Judges:
                 judges.blank(key)
             if known is not None:
                 # The earlier of measured and heard: clocks of devices are ahead at times.
-                newest_ms = max(newest_ms, min(known.at_ms or 0, known.heard_ms or 0))
+                told_ms = min(known.at_ms or 0, known.heard_ms or 0)
+                newest_ms = max(newest_ms, told_ms)
+                if mine is None or key in mine and key not in common:
+                    own_ms = max(own_ms, told_ms)
         judges.load_zones(session)
+        own_ms = own_ms or newest_ms
         if now_ms is not None:
-            newest_ms = min(newest_ms, now_ms)
+            own_ms = min(own_ms, now_ms)
             judges.not_before(now_ms)
-        judges._catch_up(session, newest_ms - LAGS_AT_MOST_MS, mine)
+        judges._catch_up(session, own_ms, mine)
         judges._end_silences()
         judges._hear_again(mine)
         return judges
@@ -390,16 +398,17 @@ class Judges:
         upsert(session, ZoneState, zones, ["rule", "subject"])
         self._zones_touched.clear()
 
-    def _catch_up(self, session: Session, since_ms: int, mine: Container[int] | None) -> None:
+    def _catch_up(self, session: Session, newest_ms: int, mine: Container[int] | None) -> None:
         """Judge again what was judged after a row was written: its readings are all that is new.
 
-        Whatever came of them was written with them; nothing can come of them now.
+        Whatever came of them was written with them; nothing can come of them now. `newest_ms`: of
+        all rows that may lag.
         """
-        for key, one in stored.all_since(session, since_ms):
+        # Readings of other shares go on for ever after that; ours can't.
+        until_ms = stored.FAR_MS if mine is None else newest_ms + LAGS_AT_MOST_MS
+        for key, one in stored.all_of(session, newest_ms - LAGS_AT_MOST_MS, until_ms, mine):
             memory = self.sensors.get(key)
             if memory is None or one.at_ms <= (memory.at_ms or 0):
-                continue
-            if mine is not None and key not in mine:
                 continue
             if memory.at_ms is None and not memory.is_blank:
                 continue  # of what came so far the rules have seen nothing

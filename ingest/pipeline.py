@@ -164,6 +164,8 @@ class Pipeline:
             self.commons.before_batch(session, judges, self.rain, decoded)
         batch = Batch(decoded, found=judges.adopted)
         judges.adopted = []
+        if decoded:
+            judges.unsaved.arrived(decoded[0][0].received_ms)
         for message, outcome in decoded:
             if outcome.plain and not (message.exactly_once or message.retain):
                 self._take_plain(session, judges, batch, message, outcome)

@@ -45,6 +45,14 @@ class Unsaved:
         self._swept_s = monotonic()
         self._round_ms = 0  # site time at which this round began
 
+    def arrived(self, at_ms: int) -> None:
+        """Note when the oldest message of a batch arrived.
+
+        What waited for a full disk may tell of hours: these must not pass within one round, since
+        after a crash only the last minutes before the newest row are looked at.
+        """
+        self._round_ms = min(self._round_ms or at_ms, at_ms)
+
     def take(self, now_ms: int, *, whole: bool = False) -> list[SensorMemory]:
         """Return whose rows are to be written now, in the order of the table."""
         now_s = monotonic()

@@ -9,7 +9,7 @@ rows of all, or probe each second for them: see `_way`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from heapq import merge
 from typing import Any, NamedTuple
 
@@ -250,26 +250,36 @@ def first_ms(session: Session, key: int, since_ms: int) -> int | None:
     return min((one for one in (recent, next(packed, None)) if one is not None), default=None)
 
 
-def all_since(session: Session, since_ms: int) -> Iterator[tuple[int, Stored]]:
-    """Yield every sensor's readings after `since_ms`, a few minutes ago, each sensor's in order.
+def all_of(
+    session: Session, since_ms: int, until_ms: int, wanted: Container[int] | None
+) -> Iterator[tuple[int, Stored]]:
+    """Yield the readings in `(since, until]`, some minutes, of all or the wanted sensors.
 
-    Two statements: the caller holds the mark (`ingest.rollups.hold_open`), lest readings move
-    from one to the other in between.
+    Each sensor's are in order. Two statements: the caller holds the mark
+    (`ingest.rollups.hold_open`), lest readings move from one to the other in between.
     """
     packed = session.execute(
         select(ReadingHour.sensor, ReadingHour.end_ms, ReadingHour.packed)
-        .where(ReadingHour.end_ms > since_ms)
+        .where(ReadingHour.end_ms > since_ms, ReadingHour.end_ms < min(until_ms + HOUR_MS, FAR_MS))
         .order_by(ReadingHour.end_ms)
         .execution_options(yield_per=1000)
     )
     for key, end_ms, hour in packed:
-        yield from ((key, one) for one in unpack(hour, end_ms) if one.at_ms > since_ms)
+        if wanted is None or key in wanted:
+            readings = unpack(hour, end_ms)
+            yield from ((key, one) for one in readings if since_ms < one.at_ms <= until_ms)
     recent = session.execute(
-        RECENT.where(RecentReading.end_s >= second_of(since_ms + 1), RecentReading.at_ms > since_ms)
+        RECENT.where(
+            RecentReading.end_s.between(second_of(since_ms + 1), second_of(until_ms)),
+            RecentReading.at_ms > since_ms,
+            RecentReading.at_ms <= until_ms,
+        )
         .order_by(*_IN_ORDER)
         .execution_options(yield_per=1000)
     )
-    yield from ((row.sensor, Stored(*row[1:])) for row in recent)
+    yield from (
+        (row.sensor, Stored(*row[1:])) for row in recent if wanted is None or row.sensor in wanted
+    )
 
 
 def recent_of_range(

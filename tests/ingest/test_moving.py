@@ -328,7 +328,7 @@ def test_who_reads_all_that_is_new_holds_up_the_deleting_of_what_has_moved(
         clearing.start()
         clearing.join(1.0)
         assert clearing.is_alive()
-        assert len(list(stored.all_since(session, 0))) == 1
+        assert len(list(stored.all_of(session, 0, stored.FAR_MS, None))) == 1
     clearing.join(30.0)
 
     assert counted(house, RecentReading) == 0

@@ -9,13 +9,16 @@ import pytest
 from sqlalchemy import select
 
 from ingest import saving
+from ingest.commons import Commons
 from ingest.message import Message
 from ingest.pipeline import Pipeline
+from ingest.shares import Share
 from models.alert import Alert
 from models.reading import SensorState
+from models.share import share_of
 from models.store import Store
 from models.times import to_ms
-from tests.ingest.house import CRACK_RULE, NOW, RAIN_RULE, SILENCE_RULE, House, registry
+from tests.ingest.house import CRACK_RULE, NOW, RAIN_RULE, SILENCE_RULE, House, registry, senml
 
 SENSORS, ROUNDS, MINUTE = 700, 6, timedelta(minutes=1)
 FAST_RULE = {
@@ -26,6 +29,9 @@ FAST_RULE = {
     "levels": [{"severity": "critical", "raise_at": 100}],
     "on_delay": "2 samples",
 }
+OTHER_THAN_9 = next(
+    name for name in ("node-5", "node-6", "node-7") if share_of(name, 2) != share_of("node-9", 2)
+)
 DELAYED_RULE = {**CRACK_RULE, "on_delay": "2 samples", "off_delay": "10m"}
 
 
@@ -51,13 +57,21 @@ def crowd(store: Store) -> House:
         }
         for n in range(SENSORS)
     ]
-    document["sites"][0]["buildings"][0]["sensors"] += cracks
+    other = {**cracks[0], "code": "O-01", "source": {"device": OTHER_THAN_9, "channel": "other"}}
+    document["sites"][0]["buildings"][0]["sensors"] += [*cracks, other]
     house.load(document, NOW - timedelta(days=30))
     return house
 
 
 def feed_round(house: House, number: int) -> None:
-    """Let all of them speak once: most are calm, some cross a limit, some are odd or late."""
+    """Let all of them speak once."""
+    at = NOW + number * MINUTE
+    house.feed(*told_in(number), now=at + 1.5 * MINUTE)  # when all of it was there
+    house.tick(at + 1.6 * MINUTE)
+
+
+def told_in(number: int) -> list[Message]:
+    """Return what all say in a minute: most are calm, some cross a limit, some are odd or late."""
     dice = random.Random(number)  # noqa: S311  (test data)
     at = NOW + number * MINUTE
     packs = []
@@ -69,11 +83,10 @@ def feed_round(house: House, number: int) -> None:
         if dice.random() < 0.1:
             records[3] = records[3].replace('"v":', '"v":-9')
         base = f'{{"bn":"node-9:","bt":{at.timestamp()},{records[0][1:]}'
-        late = timedelta(minutes=3) if dice.random() < 0.1 else timedelta(seconds=2)
+        late = 1.5 * MINUTE if dice.random() < 0.1 else timedelta(seconds=2)
         payload = ("[" + ",".join([base, *records[1:]]) + "]").encode()
         packs.append(Message("ridgewatch/hill/node-9/senml", payload, to_ms(at + late), qos=1))
-    house.feed(*packs, now=at + 3 * MINUTE)  # when all of it was there
-    house.tick(at + 3.5 * MINUTE)
+    return packs
 
 
 def left(house: House) -> tuple[list[Any], list[Any]]:
@@ -135,7 +148,7 @@ def test_few_changes_are_written_at_once(store: Store) -> None:
 
 def test_rows_that_lag_are_written_while_nothing_comes(sqlite_store: Store) -> None:
     house = crowd(sqlite_store)
-    for number in range(4):
+    for number in range(3):
         feed_round(house, number)
     judges = house.pipeline.judges
     assert judges is not None and judges.unsaved.soon
@@ -145,7 +158,7 @@ def test_rows_that_lag_are_written_while_nothing_comes(sqlite_store: Store) -> N
 
     assert not judges.unsaved.soon
     with house.store.reading() as session:
-        stale = select(SensorState).where(SensorState.at_ms < to_ms(NOW + 3 * MINUTE))
+        stale = select(SensorState).where(SensorState.at_ms < to_ms(NOW + 2 * MINUTE))
         assert session.scalars(stale).all() == []
 
 
@@ -161,3 +174,47 @@ def test_a_reading_told_ahead_is_not_judged_again_at_its_own_time(sqlite_store: 
     house.pipeline = Pipeline()
 
     assert left(house) == before
+
+
+def test_what_waited_for_hours_and_is_taken_at_once_outlives_a_kill_too(
+    sqlite_store: Store, postgres_store: Store
+) -> None:
+    undisturbed, killed = crowd(sqlite_store), crowd(postgres_store)
+    waited = [message for number in range(1, 31) for message in told_in(number)]
+    for house in (undisturbed, killed):
+        feed_round(house, 0)
+        house.feed(*waited[:150], now=NOW + timedelta(hours=3))
+        house.feed(*waited[150:], now=NOW + timedelta(hours=3))
+
+    killed.pipeline = Pipeline()
+
+    assert left(killed) == left(undisturbed)
+
+
+def test_a_share_that_comes_back_after_hours_goes_on_where_it_was_killed(
+    postgres_store: Store,
+) -> None:
+    def pipeline_of(number: int) -> Pipeline:
+        return Pipeline(commons=Commons(Share(number, 2, token=1)))
+
+    house = crowd(postgres_store)
+    mine, other = (share_of(device, 2) for device in ("node-9", OTHER_THAN_9))
+    house.pipeline = pipeline_of(mine)
+    for number in range(3):
+        feed_round(house, number)
+    judges = house.pipeline.judges
+    assert judges is not None and judges.unsaved.soon
+    known = {key: judges.sensors[key].row() for key in judges.unsaved.soon}
+
+    house.pipeline = pipeline_of(other)
+    hours = timedelta(hours=3)
+    house.feed(senml(OTHER_THAN_9, "other", 0.5, NOW + hours), now=NOW + hours)
+    house.pipeline = pipeline_of(mine)
+    with house.store.writing() as session:
+        house.pipeline.begin(session, now=NOW + hours)
+
+    assert house.pipeline.judges is not None
+    for key, (*_, at_ms, value, quality, _, _, rules, _) in known.items():
+        row = house.pipeline.judges.sensors[key].row()
+        assert row[2:5] == (at_ms, value, quality)
+        assert _without_hearing(row[7]) == _without_hearing(rules)
