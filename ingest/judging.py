@@ -115,6 +115,9 @@ class SensorMemory:
         packed = {
             one.code: [one.version, judge.dump(one.rule, state)] for one, state in self.judged()
         }
+        rules = [self.stretch_ms, packed]
+        if self.gone_ms is not None:
+            rules.append(self.gone_ms)
         return (
             self.key,
             self.heard_ms,
@@ -123,7 +126,7 @@ class SensorMemory:
             self.quality,
             self.silent_since_ms,
             self.due_ms,
-            msgspec.msgpack.encode([self.stretch_ms, packed]),
+            msgspec.msgpack.encode(rules),
             self.stored_ms if (self.stored_ms or 0) > (self.at_ms or 0) else None,
         )
 
@@ -145,6 +148,7 @@ class Judges:
         self.unsaved = Unsaved(bindings.sensors)
         self._always_tick: set[int] = set()  # sensors with a rule to which each minute matters
         self._due = Due()
+        self._known_since_ms: int | None = None  # site time at which the registry was read
 
     @classmethod
     def load(
@@ -165,6 +169,7 @@ class Judges:
         """
         judges = cls(bindings, rulebook)
         judges.read_zone = read_zone
+        judges._known_since_ms = now_ms
         table = cast(Table, SensorState.__table__)
         rows = session.execute(
             select(table).order_by(table.c.sensor).execution_options(yield_per=ROWS_AT_ONCE)
@@ -241,7 +246,22 @@ class Judges:
         if ticks:
             self._always_tick.add(key)
         if memory.heard_ms is not None:
+            self._due_by_its_interval(memory, memory.heard_ms)
             self.expect(memory)
+
+    def _due_by_its_interval(self, memory: SensorMemory, heard_ms: int) -> None:
+        """Set when a sensor is overdue, by the interval that it has now.
+
+        One that is to speak more often than before has the time from now on: else all sensors of
+        a site would be called silent when their interval is changed.
+        """
+        facts, told_ms = memory.facts, memory.due_ms
+        due_ms = judge.silence_due_ms(facts.interval_ms / 1000, heard_ms, memory.gone_ms)
+        if told_ms is not None and due_ms < told_ms and self._known_since_ms is not None:
+            due_ms = min(told_ms, max(due_ms, self._known_since_ms + facts.silent_after_ms))
+        if due_ms != told_ms:
+            memory.due_ms = due_ms
+            memory.touch_lightly()
 
     def sample(self, memory: SensorMemory, sample: Sample) -> Sequence[Found]:
         """Judge one reading that is newer than all before it."""
@@ -606,7 +626,8 @@ def _remember(
         memory.value, memory.quality = row.value, row.quality
         memory.silent_since_ms, memory.due_ms = row.silent_since_ms, row.due_ms
         if row.rules:
-            memory.stretch_ms, packed = msgspec.msgpack.decode(row.rules)
+            memory.stretch_ms, packed, *gone = msgspec.msgpack.decode(row.rules)
+            memory.gone_ms = gone[0] if gone else None
     rules = () if facts.retired else rulebook.for_sensor(facts)
     if packed.keys() - {one.code for one in rules}:
         memory.touch()  # what is no rule's must not be there should the rule come back

@@ -8,13 +8,16 @@ import pytest
 from sqlalchemy import select
 
 from ingest.inbox import Inbox
-from ingest.message import Delivery, Receipt
+from ingest.message import Delivery, Message, Receipt
+from ingest.pipeline import Pipeline
 from ingest.worker import CanNotBegin, Worker
 from models.alert import Alert
 from models.event import Event
 from models.people import Actor
-from models.reading import Quarantined, ZoneState
+from models.reading import Quarantined, SensorState, ZoneState
+from models.sensor import Sensor
 from models.store import Store
+from models.times import to_ms
 from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain, registry
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -236,3 +239,61 @@ class Kept:
 
     def acknowledge(self, deliveries: list[Delivery]) -> None:
         raise AssertionError("acknowledged")
+
+
+def silent(house: House) -> set[str]:
+    """Return the sensors of which nothing is known."""
+    with house.store.reading() as session:
+        of_sensor = SensorState.sensor == Sensor.key
+        rows = select(Sensor.code).join(SensorState, of_sensor)
+        return set(session.scalars(rows.where(SensorState.silent_since_ms.is_not(None))))
+
+
+def every(interval_s: int) -> dict[str, Any]:
+    """Return the file whose crack meter speaks so often."""
+    made = file(CRACK_RULE, SILENCE_RULE)
+    made["sites"][0]["buildings"][0]["sensors"][0]["interval_s"] = interval_s
+    return made
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_sensor_that_is_to_speak_more_often_is_missed_sooner(
+    house: House, restarts: bool
+) -> None:
+    house.load(every(86_400), NOW - MINUTE)
+    house.feed(crack(0.5))
+    house.load(every(60), NOW + MINUTE)
+    if restarts:
+        house.pipeline = Pipeline()
+
+    for minute in range(1, 6):
+        house.tick(NOW + minute * MINUTE)
+
+    assert standing(house) == {"Q1 C-01": "low"}
+    assert silent(house) == {"C-01"}
+
+
+def test_a_sensor_that_is_to_speak_less_often_is_not_missed_too_soon(house: House) -> None:
+    house.load(every(60), NOW - MINUTE)
+    house.feed(crack(0.5))
+    house.load(every(86_400), NOW + MINUTE)
+
+    house.tick(NOW + HOUR)
+
+    assert (standing(house), silent(house)) == ({}, set())
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_goodbye_counts_although_the_registry_changed_or_we_were_away(
+    house: House, restarts: bool
+) -> None:
+    house.load(every(900), NOW - MINUTE)
+    house.feed(crack(0.5, client="node-1"))
+    house.feed(Message("$ridgewatch/gone/node-1", b"", to_ms(NOW + timedelta(seconds=10))), now=NOW)
+    house.load(every(901), NOW + MINUTE)
+    if restarts:
+        house.pipeline = Pipeline()
+
+    house.tick(NOW + 2 * MINUTE)
+
+    assert standing(house) == {"Q1 C-01": "low"}
