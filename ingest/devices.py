@@ -56,20 +56,23 @@ class Heard:
         """Note that a sensor's channel spoke; written now and then."""
         memory.unnoted += 1
         if memory.noted_ms is None:
-            memory.noted_ms = message.received_ms - self._head_start(memory.key)
-        if message.received_ms - memory.noted_ms >= CHANNEL_EVERY_MS:
+            memory.noted_ms = message.received_ms - self._head_start(memory, message.received_ms)
+        # Also where a clock was set back since.
+        if not 0 <= message.received_ms - memory.noted_ms < CHANNEL_EVERY_MS:
             self._note(message, measurement, memory.unnoted, claimed=True)
             memory.noted_ms, memory.unnoted = message.received_ms, 0
 
-    def _head_start(self, key: int) -> int:
+    def _head_start(self, memory: SensorMemory, received_ms: int) -> int:
         """Return how long ago a sensor's channel is taken to have been written down.
 
-        After a start all of them are due. Of many each has its time within the hour, those with
-        neighbouring keys together, since they mostly lie on the same page of the table.
+        After a start all of them are due. Of many each has its time within the hour, whenever the
+        registry is read again; those with neighbouring keys together, since they mostly lie on the
+        same page of the table.
         """
         if self.sensors <= MANY_SENSORS:
             return CHANNEL_EVERY_MS
-        return CHANNEL_EVERY_MS * (key % self.sensors) // self.sensors
+        its_time_ms = CHANNEL_EVERY_MS * (memory.key % self.sensors) // self.sensors
+        return (received_ms - its_time_ms) % CHANNEL_EVERY_MS
 
     def _note(
         self, message: Message, measurement: Measurement, count: int, *, claimed: bool

@@ -6,9 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from ingest import devices
+from models.pulse import bump
 from models.reading import Channel
 from models.store import Store
-from tests.ingest.house import NOW, House, crack
+from models.times import to_ms
+from tests.ingest.house import NOW, House, crack, rain
 
 MINUTE = timedelta(minutes=1)
 
@@ -42,3 +44,33 @@ def test_of_many_each_has_its_time_within_the_hour_and_every_reading_counts(
     first = found.index(next(one for one in found if one))
     assert found[first] == [first + 1]
     assert found[-1] == found[first]
+
+
+def test_after_the_clock_went_back_a_channel_is_written_down_again(sqlite_store: Store) -> None:
+    house = House(sqlite_store)
+    house.feed(crack(0.5, NOW + timedelta(days=1)), now=NOW + timedelta(days=1))
+
+    house.feed(crack(0.5), now=NOW)
+
+    assert written(house) == [2]
+    with house.store.reading() as session:
+        assert session.scalars(select(Channel.last_ms)).one() == to_ms(NOW)
+
+
+def test_of_many_each_is_written_down_although_the_registry_changes_all_the_time(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "MANY_SENSORS", 1)
+    house = House(sqlite_store)
+
+    for number in range(124):
+        at = NOW + number * MINUTE
+        if number % 20 == 19:
+            with house.store.writing() as session:
+                bump(session, registry=True)
+        house.feed(crack(0.5, at), rain(1.0, at), now=at)
+
+    with house.store.reading() as session:
+        said = session.scalars(select(Channel.last_ms)).all()
+    assert len(said) == 2
+    assert all(one > to_ms(NOW + 60 * MINUTE) for one in said)
