@@ -160,6 +160,13 @@ class SensorFacts(Struct, frozen=True, gc=False):
                 return stretch
         return None
 
+    def is_one_instrument(self, one_ms: int, other_ms: int) -> bool:
+        """Say whether what was measured at two instants can be compared: at one place and zero."""
+        if len(self.stretches) == 1:
+            return True
+        one, other = self.stretch_at(one_ms), self.stretch_at(other_ms)
+        return one is None or other is None or one.begins_ms == other.begins_ms
+
 
 class Same:
     """Returns of equal values the one that came first: each row brings its own copy of them."""

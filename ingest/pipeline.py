@@ -343,6 +343,8 @@ class Pipeline:
             quality = quality_of(quantity, value)
         else:
             before = memory.value if memory.quality == GOOD else None
+            if not facts.is_one_instrument(last_ms, at_ms):
+                before = None
             quality = quality_of(quantity, value, before, (at_ms - last_ms) / 1000)
         quality = max(one.quality, quality)
         raw = one.raw_value
@@ -506,8 +508,9 @@ def _row(
     value = _canonical(facts, measurement)
     elapsed_s = None
     previous = memory.value if memory.quality == GOOD else None
-    if memory.at_ms is not None and judged_ms > memory.at_ms:
-        elapsed_s = (judged_ms - memory.at_ms) / 1000
+    last_ms = memory.at_ms
+    if last_ms is not None and judged_ms > last_ms and facts.is_one_instrument(last_ms, judged_ms):
+        elapsed_s = (judged_ms - last_ms) / 1000
     else:
         previous = None
     quality = max(measurement.quality, quality_of(facts.quantity, value, previous, elapsed_s))

@@ -1,7 +1,8 @@
 """What the pipeline promises: each message once, each verdict once, nothing false or lost."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -382,3 +383,35 @@ def test_silence_in_a_zone_that_is_shut_is_grave_and_pages(house: House) -> None
     assert [one.active for one in house.alerts()] == [False]
     with house.store.reading() as session:
         assert [one.severity for one in session.scalars(select(Notice))] == ["high"]
+
+
+def begun(house: House, kind: str, at: datetime, device: str | None = None, **how: Any) -> None:
+    """Begin an epoch of the crack meter, or of the gauge."""
+    with house.store.writing() as session:
+        code = "R-01" if device == "node-2" else "C-01"
+        sensor = session.scalars(select(Sensor).where(Sensor.code == code)).one()
+        sensor.begin_epoch(kind, by=machine("system"), now=at, **how)
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_another_instrument_is_not_measured_by_what_the_one_before_said(
+    house: House, odd: bool
+) -> None:
+    house.feed(crack(9.0), rain(900.0))
+    begun(house, "install", NOW + MINUTE)
+    begun(house, "install", NOW + MINUTE, device="node-2")
+
+    # The short way for plain readings, and the general one for what is none.
+    received = NOW + 2 * MINUTE + timedelta(minutes=20 * odd)
+    house.feed(crack(0.2, NOW + 2 * MINUTE, received), rain(1200.0, NOW + 2 * MINUTE, received))
+
+    assert {quality for _, _, quality in house.readings()} == {1}
+
+
+def test_a_battery_change_leaves_what_is_odd_odd(house: House) -> None:
+    house.feed(crack(9.0))
+    begun(house, "maintain", NOW + MINUTE, continues=True)
+
+    house.feed(crack(0.2, NOW + 2 * MINUTE))
+
+    assert [quality for _, _, quality in house.readings()] == [1, 3]
