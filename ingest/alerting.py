@@ -138,14 +138,16 @@ def _weighed(session: Session, one: Found) -> Verdict:
 
 
 def _of_this_episode(alert: Alert | None, one: Found, verdict: Verdict) -> Verdict:
-    """Let an episode that reached no latching level end, whatever one before it has reached.
+    """Let an episode end by what it has reached itself, whatever one before it has.
 
     The rule remembers a latch for good; that a person has reset it, only the alert knows, which
     ended with that.
     """
-    if verdict.to != "latched" or alert is None or latches(one.rule, alert.peak):
+    if verdict.to != "latched" or alert is None:
         return verdict
-    return replace(verdict, to="cleared", severity=alert.severity)
+    if not latches(one.rule, alert.peak):
+        return replace(verdict, to="cleared", severity=alert.severity)
+    return replace(verdict, severity=min(verdict.severity, alert.peak, key=rank))
 
 
 def latches(rule: InForce, reached: str) -> bool:

@@ -149,11 +149,6 @@ class Verdict:
             if gate.held and level.rank == self.rank
         )
 
-    def reset(self, levels: Sequence[Level]) -> None:
-        """Forget the latch, except of levels that hold right now."""
-        self.latched = 0
-        self._rank_now(levels)
-
     def go_on(self, before: "Verdict") -> None:
         """Take the place of one that knew less: its latch stays, and since when it held."""
         self.latched = max(self.latched, before.latched)

@@ -18,8 +18,8 @@ from models.rules.threshold import ThresholdState
 
 __all__ = [
     "RANK", "SEVERITIES", "Sample", "State", "Step", "attend", "backtest", "catch_up", "dump",
-    "fresh_state", "heeds", "iso", "learns_of", "load", "new_epoch", "on_reset", "on_sample",
-    "on_term", "on_tick", "rewound", "silence_due_ms", "stale_due_ms",
+    "fresh_state", "heeds", "iso", "learns_of", "load", "new_epoch", "on_sample", "on_term",
+    "on_tick", "rewound", "silence_due_ms", "stale_due_ms",
 ]  # fmt: skip
 
 
@@ -146,11 +146,6 @@ def on_term(
     if not isinstance(rule, Combination) or not isinstance(state, CombinationState):
         return NO_STEPS
     return state.on_term(rule, rule_code, subject, severity, at_ms, observed_ms)
-
-
-def on_reset(rule: Rule, state: State, at_ms: int) -> None:
-    """Forget what has latched, except of levels that hold right now."""
-    state.verdict.reset(rule.levels)
 
 
 def new_epoch(rule: Rule, state: State, at_ms: int) -> None:

@@ -195,6 +195,26 @@ def test_a_reset_latch_is_no_later_episodes(store: Store, *, reset: bool) -> Non
     )
 
 
+def test_an_episode_latches_at_what_it_has_reached_itself(store: Store) -> None:
+    levels = [{"severity": "high", "raise_at": 1.0, "latch": True}]
+    levels += [{"severity": "critical", "raise_at": 2.0, "latch": True}]
+    house = House(store, [{**CRACK_RULE, "levels": levels}])
+    for number, width in enumerate((2.4, 1.6, 0.9, 0.5)):
+        house.feed(crack(width, NOW + number * 15 * MINUTE), now=NOW + number * 15 * MINUTE)
+    with store.writing() as session:
+        (alert,) = session.scalars(select(Alert))
+        alert.acknowledge(by=Actor("person"), now=NOW + 50 * MINUTE)
+        alert.reset("looked: nothing moved", by=Actor("person"), now=NOW + 51 * MINUTE)
+
+    for number, width in enumerate((1.2, 0.5), start=4):
+        house.feed(crack(width, NOW + number * 15 * MINUTE), now=NOW + number * 15 * MINUTE)
+
+    with store.reading() as session:
+        latched = session.scalars(select(Event).where(Event.action == "latched").order_by(Event.at))
+        assert [one.after for one in latched] == ["critical", "high"]
+    assert house.alerts()[-1].latched
+
+
 @pytest.mark.parametrize("hours", [12, 48])
 def test_a_new_rule_tells_what_holds_however_long_it_has(store: Store, hours: int) -> None:
     house = House(store, [SILENCE_RULE])

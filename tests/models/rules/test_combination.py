@@ -1,6 +1,6 @@
 """Combinations: verdicts of other rules that come together in one zone within a span."""
 
-from models.rules.judge import State, Step, fresh_state, on_reset, on_term, on_tick
+from models.rules.judge import State, Step, fresh_state, on_term, on_tick
 from tests.models.rules.build import HOUR, START, rule, said
 
 X1 = rule(
@@ -104,7 +104,7 @@ def test_it_lasts_while_any_sensor_holds_its_term() -> None:
     assert tick(state, 1000) == []
 
 
-def test_terms_lapse_on_the_tick_and_what_latched_stays_until_reset() -> None:
+def test_terms_lapse_on_the_tick_and_what_latched_is_told() -> None:
     state = fresh_state(X1)
     tell(state, "R2", GAUGE, "medium", 0)
     tell(state, "CRACK", CRACK, "low", 1)
@@ -115,8 +115,6 @@ def test_terms_lapse_on_the_tick_and_what_latched_stays_until_reset() -> None:
     assert (early, said(late)) == ([], [("latched", "high")])
     assert late[0].observed_ms == START + 2 * HOUR
     assert late[0].reason.code == "combination.terms_parted"
-
-    on_reset(X1, state, START + 80 * HOUR)
 
     assert said(tell(state, "R2", GAUGE, "medium", 90)) == [("raised", "high")]
 

@@ -15,7 +15,6 @@ from models.rules.judge import (
     fresh_state,
     load,
     new_epoch,
-    on_reset,
     on_sample,
     on_term,
     on_tick,
@@ -77,7 +76,6 @@ _acts = st.one_of(
             st.sampled_from([None, "low", "medium", "high"]),
         ),
     ),
-    st.tuples(st.just("reset"), st.none()),
     st.tuples(st.just("epoch"), st.none()),
 )
 
@@ -93,10 +91,7 @@ def do(rule: Rule, state: State, hours: float, act: Act) -> list[Step]:
     if kind == "term":
         code, subject, severity = more
         return on_term(rule, state, code, subject, severity, now_ms)
-    if kind == "reset":
-        on_reset(rule, state, now_ms)
-    else:
-        new_epoch(rule, state, now_ms)
+    new_epoch(rule, state, now_ms)
     return []
 
 
@@ -184,12 +179,11 @@ def test_a_quiet_state_is_short() -> None:
 @pytest.mark.parametrize("kind", ["value", "change", "rate"])
 def test_what_is_over_leaves_nothing_in_memory(kind: str) -> None:
     rule, state = RULES[kind], fresh_state(RULES[kind])
-    ramp = [0.0] * 12 + [0.6 * hour for hour in range(12)] + [0.0] * 30
+    ramp = [0.0] * 12 + [0.3 * hour for hour in range(12)] + [0.0] * 30
     steps = [
         step for hour, value in enumerate(ramp) for step in on_sample(rule, state, at(hour, value))
     ]
 
-    on_reset(rule, state, START + 60 * HOUR)
     dump(rule, state)
 
     assert {"raised"} < {step.to for step in steps}

@@ -10,7 +10,6 @@ from models.rules.judge import (
     backtest,
     fresh_state,
     new_epoch,
-    on_reset,
     on_sample,
     on_tick,
 )
@@ -200,19 +199,15 @@ def test_a_jump_over_several_levels_is_one_step() -> None:
     assert said(steps) == [("raised", "high"), ("cleared", "high")]
 
 
-def test_a_latched_level_ends_as_latched_until_reset() -> None:
+def test_what_has_latched_is_told_at_the_end_of_milder_episodes_too() -> None:
+    """Whether a person has reset it meanwhile, only the alert knows."""
     levels = [*LEVELS[:2], {**LEVELS[2], "latch": True}]
-    rule = threshold(levels=levels)
-    state = fresh_state(rule)
 
-    first = feed(rule, state, every(1, [3, 0]))
-    again = feed(rule, state, every(1, [1, 0], since=2))
-    on_reset(rule, state, START + 4 * HOUR)
-    last = feed(rule, state, every(1, [1, 0], since=5))
+    steps = backtest(threshold(levels=levels), every(1, [3, 0, 1, 0]))
 
-    assert said(first) == [("raised", "high"), ("latched", "high")]
-    assert said(again) == [("raised", "low"), ("latched", "high")]
-    assert said(last) == [("raised", "low"), ("cleared", "low")]
+    assert said(steps) == [
+        ("raised", "high"), ("latched", "high"), ("raised", "low"), ("latched", "high"),
+    ]  # fmt: skip
 
 
 def test_a_latched_level_lowers_while_a_milder_one_holds() -> None:
@@ -221,16 +216,6 @@ def test_a_latched_level_lowers_while_a_milder_one_holds() -> None:
     steps = backtest(threshold(levels=levels), every(1, [3, 1.5, 0]))
 
     assert said(steps) == [("raised", "high"), ("lowered", "low"), ("latched", "high")]
-
-
-def test_a_reset_while_the_level_holds_does_not_unlatch_it() -> None:
-    rule = threshold(levels=[{"severity": "high", "raise_at": 3, "latch": True}])
-    state = fresh_state(rule)
-    feed(rule, state, [at(0, 5)])
-
-    on_reset(rule, state, START + HOUR)
-
-    assert said(feed(rule, state, [at(2, 0)])) == [("latched", "high")]
 
 
 def test_several_levels_of_one_severity_hold_it_together() -> None:
