@@ -55,6 +55,7 @@ class Difference:
     pages_missing: Count = NONE
     pages_added: Count = NONE
     hours_differ: Count = NONE
+    hours_open: Count = NONE  # over, and closed in neither: nothing could differ
 
 
 def compare(
@@ -113,4 +114,5 @@ def differ(found: Record, expected: Record) -> Difference:
         pages_missing=Count.of(set(expected.pages) - set(found.pages)),
         pages_added=Count.of((Counter(found.pages) - Counter(expected.pages)).elements()),
         hours_differ=Count.of(set(found.rollups) ^ set(expected.rollups)),
+        hours_open=Count.of(found.hours_left_open() & expected.hours_left_open()),
     )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from ingest.moving import close_hours
+from ingest.moving import GRACE, close_hours
 from models.alert import Alert
 from models.happenings import rows as happenings
 from models.notice import Notice
-from models.reading import RainEpisode, Rollup, WaitingReading
+from models.reading import HOUR_S, RainEpisode, Rollup, WaitingReading
 from models.readings import raw
 from models.sensor import Sensor
 from models.store import Store
-from models.times import from_ms
+from models.stored import hour_end_ms
+from models.times import from_ms, iso
 
 Place = tuple[str, str, int]
 """(device, channel, observed ms): by this one reading is told from all others."""
@@ -39,6 +40,7 @@ class Record:
     rain: list[Any]
     alerts: list[Any]
     pages: list[str]
+    until_ms: int = 0
 
     @classmethod
     def of(cls, store: Store, until_ms: int) -> Record:
@@ -52,7 +54,15 @@ class Record:
                 _all(session, RainEpisode.began_ms, RainEpisode.last_rain_ms),
                 _alerts(session),
                 _pages(session),
+                until_ms,
             )
+
+    def hours_left_open(self) -> set[str]:
+        """Return which hours are over and hold readings, and nothing was made of them."""
+        over_ms = self.until_ms - GRACE // timedelta(milliseconds=1)
+        held = {hour_end_ms(at_ms) for _, _, at_ms in self.values}
+        made = {end_ms for _, span_s, end_ms, _ in self.rollups if span_s == HOUR_S}
+        return {iso(end_ms) for end_ms in held - made if end_ms <= over_ms}
 
 
 def stored(store: Store) -> list[tuple[Place, float | None]]:

@@ -1,8 +1,11 @@
 """The checker finds what it is for: each kind of fault, once, by values alone."""
 
+from pathlib import Path
+
 from ingest.torture.checker import compare, differ
 from ingest.torture.record import Record
-from ingest.torture.story import Sent
+from ingest.torture.story import MINUTE_MS, Sent, Story
+from ingest.torture.undisturbed import undisturbed
 
 A1, A2, A3 = (
     Sent("a", at, "t", b"", (("a", "crack", at), ("a", "count", at)), float(at)) for at in (1, 2, 3)
@@ -81,3 +84,27 @@ def test_alerts_and_pages_that_are_missing_or_added_are_told() -> None:
     assert (found.alerts_missing.n, found.alerts_added.n) == (0, 1)
     assert (found.pages_missing.n, found.pages_added.n) == (1, 1)
     assert found.hours_differ.n == 1
+
+
+def test_hours_that_neither_run_has_closed_are_told_since_nothing_was_compared() -> None:
+    hour_ms = 3_600_000
+    values = {("a", "crack", at_ms): 0.5 for at_ms in (hour_ms // 2, hour_ms + 1)}
+
+    left = Record(values, [], [], [], [], until_ms=2 * hour_ms)
+    closed = Record(values, [(1, 3600, hour_ms, 0.5)], [], [], [], until_ms=2 * hour_ms)
+
+    assert differ(left, left).hours_open.examples == ("1970-01-01T01:00:00Z",)
+    assert differ(closed, closed).hours_open.n == 0
+    assert (differ(left, closed).hours_open.n, differ(left, closed).hours_differ.n) == (0, 1)
+
+
+def test_the_undisturbed_run_closes_its_hours(tmp_path: Path) -> None:
+    story = Story(1)
+    sent = [next(steps) for steps in [story.steps()] for _ in range(130)]
+    told = [(story.begins_ms + n * MINUTE_MS, one) for n, one in enumerate(sent, 1)]
+
+    record = undisturbed(story.registry, story.begins_ms, MINUTE_MS, told, tmp_path / "quiet")
+
+    hours = [end_ms for _, span_s, end_ms, _ in record.rollups if span_s == 3600]
+    assert set(hours) == {story.begins_ms + 60 * MINUTE_MS, story.begins_ms + 120 * MINUTE_MS}
+    assert record.hours_left_open() == set()
