@@ -426,6 +426,7 @@ class Judges:
         """
         # Readings of other shares go on for ever after that; ours can't.
         until_ms = stored.FAR_MS if mine is None else newest_ms + LAGS_AT_MOST_MS
+        oldest_ms = stored.FAR_MS
         for key, one in stored.all_of(session, newest_ms - LAGS_AT_MOST_MS, until_ms, mine):
             memory = self.sensors.get(key)
             if memory is None or one.at_ms <= (memory.at_ms or 0):
@@ -445,7 +446,9 @@ class Judges:
                 if memory.queued_s is None:
                     self.expect(memory)
             memory.touch_lightly()
+            oldest_ms = min(oldest_ms, one.at_ms)
             self.adopted += self.sample(memory, Sample(*one[:3], one.at_ms))
+        self.unsaved.arrived(oldest_ms)
 
     def _hear_again(self, mine: Container[int] | None) -> None:
         """Tell combinations what holds now, by rules and in zones as they are now.

@@ -26,7 +26,8 @@ ROWS_PER_S = 4_000  # of a sweep: 20,000 sensors lag by five seconds
 # for every third reading, and a start judges a few minutes of readings again.
 SWEEP_S = 200.0
 ROUND_MS = 240_000  # of site time, which may run faster than this machine's
-LAGS_AT_MOST_MS = 780_000  # two rounds, and clocks of devices that are five minutes ahead
+LAGS_AT_MOST_MS = 600_000  # a row behind the newest, by when its next reading was measured
+BEHIND_AT_MOST_MS = 480_000  # by when that arrived, which may be a minute later; and one to spare
 
 
 def may_lag(quality: int, on_time: bool) -> bool:
@@ -44,27 +45,31 @@ class Unsaved:
         self._next = 0  # place in the order
         self._swept_s = monotonic()
         self._round_ms = 0  # site time at which this round began
+        self._whole_ms: int | None = None  # what arrived before then is all written
 
     def arrived(self, at_ms: int) -> None:
-        """Note when the oldest message of a batch arrived.
+        """Note when the oldest of what comes next arrived.
 
-        What waited for a full disk may tell of hours: these must not pass within one round, since
-        after a crash only the last minutes before the newest row are looked at.
+        Messages that waited for a full disk may tell of hours; so may readings that are judged
+        again after a crash. Until their rows are written another crash must not find them older
+        than what is looked at then.
         """
-        self._round_ms = min(self._round_ms or at_ms, at_ms)
+        if self._whole_ms is None or at_ms < self._whole_ms:
+            self._whole_ms = at_ms
 
     def take(self, now_ms: int, *, whole: bool = False) -> list[SensorMemory]:
         """Return whose rows are to be written now, in the order of the table."""
         now_s = monotonic()
         elapsed_s, self._swept_s = now_s - self._swept_s, now_s
         self._round_ms = self._round_ms or now_ms
-        if whole or len(self.soon) <= FEW or abs(now_ms - self._round_ms) > ROUND_MS:
+        if whole or len(self.soon) <= FEW or self._is_long_ago(now_ms):
             self.at_once.update(self.soon)
             self.soon.clear()
-            self._next, self._round_ms = 0, now_ms
+            self._next, self._round_ms, self._whole_ms = 0, now_ms, now_ms
         else:
             self._sweep(elapsed_s)
-            self._round_ms = self._round_ms if self._next else now_ms
+            if not self._next:
+                self._round_ms, self._whole_ms = now_ms, self._round_ms
         found = [self.at_once[key] for key in sorted(self.at_once)]
         for key in self.at_once:
             self.soon.pop(key, None)
@@ -82,6 +87,10 @@ class Unsaved:
     def _pace(self) -> float:
         """Rows a second of the sweep."""
         return max(ROWS_PER_S, len(self._order) / SWEEP_S)
+
+    def _is_long_ago(self, now_ms: int) -> bool:
+        behind_ms = 0 if self._whole_ms is None else now_ms - self._whole_ms
+        return abs(now_ms - self._round_ms) > ROUND_MS or behind_ms > BEHIND_AT_MOST_MS
 
     def _sweep(self, elapsed_s: float) -> None:
         until = self._next + 1 + int(elapsed_s * self._pace)
