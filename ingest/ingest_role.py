@@ -12,7 +12,7 @@ from functools import partial
 from threading import Event, Thread
 from typing import Any
 
-from ingest import claims, own_profiles
+from ingest import claims, own_profiles, recounting
 from ingest.commons import Commons
 from ingest.dealing import Dealer, refuse_made_up_time, wait_for_the_only
 from ingest.disk_alarm import DiskAlarm
@@ -214,8 +214,8 @@ def _tell(telling: Telling, stop: Event) -> None:
 
 
 def _do_jobs(store: Store, stop: Event) -> None:
-    """Claims and second readings are the ingester's: it alone writes readings."""
-    work = Work(store, {**claims.HANDLERS, **own_profiles.HANDLERS})
+    """Claims and second readings are the ingester's: it alone writes readings, and their hours."""
+    work = Work(store, {**claims.HANDLERS, **own_profiles.HANDLERS, **recounting.HANDLERS})
     wait_s = JOBS_EVERY_S
     while not stop.wait(wait_s):
         with _surviving("jobs"):

@@ -53,7 +53,7 @@ def _move(reading: Opens, writing: Opens, now: datetime) -> None:
     with writing() as session:
         closed_ms = _close(session, over_ms)
     with reading() as session:
-        sensors, slices = _sensors(session), list(_slices(session, closed_ms))
+        sensors, slices = measured(session), list(_slices(session, closed_ms))
     days = _begun(sensors, before_ms)
     for low, high in slices:
         with reading() as session:
@@ -103,7 +103,8 @@ def _close(session: Session, over_ms: int) -> int:
     return row.closed_ms
 
 
-def _sensors(session: Session) -> dict[int, Measured]:
+def measured(session: Session) -> dict[int, Measured]:
+    """Return what has to be known of each sensor to make its hours and days."""
     rows = session.execute(
         select(Sensor.key, Sensor.quantity, Site.timezone).join(Site, Site.id == Sensor.site_id)
     )

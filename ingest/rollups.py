@@ -49,6 +49,27 @@ def keep(session: Session, sensors: Mapping[int, Any], rows: Collection[Row]) ->
     write_days(session, sensors, {day for day in days if day[1] <= closed_ms})
 
 
+def count_again(session: Session, sensors: Mapping[int, Any], key: int, since_ms: int) -> list[int]:
+    """Make the closed hour anew in which a rain counter's first good total after an instant lies.
+
+    Its day, too. Return the ends of the hours that were made; the caller commits.
+    """
+    closed_ms = hold_open(session)
+    _hold_hours(session)
+    good = (one for one in stored.between(session, key, since_ms, closed_ms) if is_good(one))
+    first = next(good, None)
+    if first is None:
+        return []
+    end_ms = hour_end_ms(first.at_ms)
+    readings = stored.hour_of(session, key, end_ms)
+    if not readings:
+        return []
+    bars = _bars(session, sensors, {(end_ms, key): readings})
+    _write(session, HOUR_S, [(key, bar) for bar in bars.values()])
+    write_days(session, sensors, {day for day in days_of(sensors, bars) if day[1] <= closed_ms})
+    return sorted(end_ms for end_ms, _ in bars)
+
+
 def hold_open(session: Session) -> int:
     """Return up to where hours are closed, which stays so until the caller's transaction ends."""
     return session.execute(
@@ -66,8 +87,7 @@ def merge_hours(
     Of two readings of one instant the one that lies there stays. A rain counter's next hour with
     a good total is made anew as well: its first credit begins at the last total before.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(_LOCK))
+    _hold_hours(session)
     whole = {}
     there = _packed(session, hours)
     for place, new in hours.items():
@@ -85,6 +105,11 @@ def merge_hours(
     bars = _bars(session, sensors, whole)
     _write(session, HOUR_S, [(key, bar) for (_, key), bar in bars.items()])
     return set(bars)
+
+
+def _hold_hours(session: Session) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(_LOCK))
 
 
 def days_of(sensors: Mapping[int, Any], hours: Iterable[Hour]) -> set[tuple[int, int]]:

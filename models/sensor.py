@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, object_session, relat
 
 from models.base import Base, Noun
 from models.event import record
+from models.job import ask
 from models.people import Actor, staff_scope
 from models.pulse import bump
 from models.reasons import reason
@@ -19,6 +20,8 @@ from models.times import to_ms
 EPOCH_KINDS = ("install", "move", "re-zero", "calibrate", "maintain", "retired")
 # Somebody was at the sensor: a silence before it is over, and one after it is another.
 ATTENDED = ("install", "move", "maintain")
+
+COUNT_AGAIN = "count-again"
 
 
 class Device(Noun, Base):
@@ -126,7 +129,18 @@ class Sensor(Noun, Base):
         self.epochs.append(epoch)
         record(self, kind, by=by, now=now, why=reason("sensor.epoch", kind=kind, note=note))
         _bump(self)
+        session = object_session(self)
+        if session is not None and last is not None and not continues and since < now:
+            self._have_counted_again(session, since, by, now)
         return epoch
+
+    def _have_counted_again(
+        self, session: Session, since: datetime, by: Actor, now: datetime
+    ) -> None:
+        """Of other quantities hours are kept uncorrected: what begins afterwards alters none."""
+        if self.quantity == "rain_total":
+            told = {"sensor": self.key, "since_ms": to_ms(since)}
+            ask(session, COUNT_AGAIN, told, by=by, now=now)
 
 
 class Epoch(Base):

@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from ingest import moving, partitions
+from ingest import moving, partitions, recounting
 from ingest.rollups import hold_open, merge_hours
 from ingest.storing import Row, insert_recent
+from ingest.work_role import Work
 from models import readings, stored
 from models.bars import NO_TREND, Bar, Trend
+from models.people import machine
 from models.reading import DAY_S, HOUR_S, ReadingHour, RecentReading, Rollup
 from models.readings import bars
 from models.sensor import Sensor
@@ -125,7 +127,7 @@ def test_cut_off_between_two_transactions_nothing_is_lost_or_told_twice(house: H
         closed_ms = moving._close(session, moving._over_ms(session, LATER))
     assert told(house) == before
     with house.store.writing() as session:
-        sensors = moving._sensors(session)
+        sensors = moving.measured(session)
         hours = moving._gather(session, 1, 1, closed_ms)
         merge_hours(session, sensors, hours)
     assert told(house) == before
@@ -167,6 +169,34 @@ def test_a_late_total_credits_its_own_hour_and_no_rain_twice(house: House) -> No
     assert after[0].value == pytest.approx(0.7)
 
 
+@pytest.mark.parametrize("known", ["afterwards", "before"])
+def test_a_counter_that_was_mounted_some_time_ago_is_no_rain_of_then(
+    store: Store, known: str
+) -> None:
+    house, mounted = House(store), NOW + 30 * MINUTE
+
+    def say() -> None:
+        with store.writing() as session:
+            gauge = session.scalars(select(Sensor).where(Sensor.code == "R-01")).one()
+            gauge.begin_epoch("install", by=machine("system"), now=NOW + 17 * HOUR, since=mounted)
+
+    house.feed(rain(100, NOW + 10 * MINUTE), rain(100.4, NOW + 20 * MINUTE))
+    house.feed(rain(500, NOW + 80 * MINUTE), rain(500.2, NOW + 100 * MINUTE))
+    if known == "before":
+        say()
+    moving.close_hours(store, NOW + 17 * HOUR)
+    if known == "afterwards":
+        assert [hour.value for hour in bars_of(house, "R-01", HOUR_S)] == [0.4, 399.8]
+        say()
+
+    work = Work(store, recounting.HANDLERS)
+    while work.turn():
+        pass
+
+    assert [hour.value for hour in bars_of(house, "R-01", HOUR_S)] == [0.4, 0.2]
+    assert [day.value for day in bars_of(house, "R-01", DAY_S)] == [pytest.approx(0.6)]
+
+
 def test_a_late_total_before_midnight_takes_its_rain_from_the_day_after(store: Store) -> None:
     house, midnight = House(store), NOW + 16 * HOUR
     house.feed(rain(5, midnight - 90 * MINUTE), rain(12, midnight + 30 * MINUTE))
@@ -197,7 +227,7 @@ def test_hours_that_close_together_credit_no_rain_twice_over_one_of_bad_totals(
     house.feed(rain(5, NOW + 10 * MINUTE), rain(200_000, NOW + 90 * MINUTE))
     house.feed(rain(12, NOW + 150 * MINUTE))
     with store.writing() as session:
-        sensors = moving._sensors(session)
+        sensors = moving.measured(session)
         later_ms = moving._close(session, moving._over_ms(session, LATER))
         (key,) = (key for key, one in sensors.items() if one.quantity == "rain_total")
         hours = moving._gather(session, key, key, later_ms)
