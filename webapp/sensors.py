@@ -42,6 +42,7 @@ KEEPERS = ("manager", "engineer")
 KINDS = tuple(kind for kind in EPOCH_KINDS if kind not in ("install", "retired"))
 ALERTS = 20
 WINDOW = timedelta(days=30)
+MOST_CORRECTION = 1e9  # as in a registry file: with more a value would be no number
 
 
 @pages.get("/")
@@ -186,6 +187,8 @@ def _epoch_values(sensor: Sensor) -> dict[str, Any]:
     shows, scale = number_of("shows", faults), number_of("scale", faults)
     if scale is not None and scale == 0:
         faults.refuse("scale", reason("sensors.no_zero_scale"))
+    for name, number in (("shows", shows), ("scale", scale)):
+        faults.between(name, number, -MOST_CORRECTION, MOST_CORRECTION)
     if since > now:
         faults.refuse("since", reason("sensors.in_future"))
     note = text_of("note", faults, 400)

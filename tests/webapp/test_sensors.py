@@ -100,6 +100,8 @@ def test_an_epoch_in_the_future_or_before_the_last_is_refused(world):
     assert post(world, "epoch", kind="move", since="1960-01-01T00:00", note="x") == 422
     assert post(world, "epoch", kind="paint", note="x") == 422
     assert post(world, "epoch", kind="calibrate", scale="0", note="x") == 422
+    assert post(world, "epoch", kind="calibrate", scale="1e308", note="x") == 422
+    assert post(world, "epoch", kind="re-zero", shows="1e308", note="x") == 422
     assert len(kept(world).epochs) == 1
 
 
