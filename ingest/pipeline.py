@@ -32,14 +32,13 @@ from ingest.replaying import HISTORY_MS
 from ingest.rulebook import Rulebook
 from ingest.saving import may_lag
 from ingest.spoke import Spoke
-from ingest.storing import LATE_MS, Row
+from ingest.storing import LATE_MS, Refused, Row
 from ingest.unjudged import unjudged
 from ingest.watermarks import Watermarks
 from ingest.weak import Weak
 from models import stored
 from models.packed import Stored
 from models.pulse import bump, registry_version
-from models.reasons import Reason
 from models.rules.judge import Sample
 from models.times import from_ms, to_ms
 from models.units import BAD, NOT_EVALUATED, canonical_unit, quality_of, to_canonical
@@ -60,7 +59,7 @@ class Batch:
     """What one transaction takes in; built up by the pipeline, written at its end."""
 
     decoded: Sequence[tuple[Message, Decoded]] = ()
-    refused: list[tuple[Message, Reason]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     rows: dict[tuple[int, int], Row] = field(default_factory=dict)  # by sensor and instant
     rain: list[Caught] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
@@ -281,12 +280,13 @@ class Pipeline:
                 measurement.fault for measurement in measurements
             )
             if not healed:
-                batch.refused.append((message, outcome.reason))
+                batch.refused.append(Refused(message, outcome.reason, outcome.is_told_once))
         conflict = False
         for measurement in self.weak.marked(measurements):
             conflict |= self._measure(session, judges, batch, message, measurement)
         if conflict:
-            batch.refused.append((message, quarantined("conflicting-duplicate")))
+            why = quarantined("conflicting-duplicate")
+            batch.refused.append(Refused(message, why, outcome.is_told_once))
 
     def _take_plain(
         self, session: Session, judges: Judges, batch: Batch, message: Message, outcome: Decoded
@@ -302,7 +302,8 @@ class Pipeline:
             if not self._measure_next(judges, batch, message, one):
                 conflict |= self._measure(session, judges, batch, message, one)
         if conflict:
-            batch.refused.append((message, quarantined("conflicting-duplicate")))
+            why = quarantined("conflicting-duplicate")
+            batch.refused.append(Refused(message, why, outcome.is_told_once))
 
     def _measure_next(
         self, judges: Judges, batch: Batch, message: Message, one: Measurement
@@ -426,7 +427,8 @@ class Pipeline:
         try:
             self.watermarks.note(message)
         except Unreadable as refusal:
-            batch.refused.append((message, quarantined(refusal.code, **refusal.values)))
+            why = quarantined(refusal.code, **refusal.values)
+            batch.refused.append(Refused(message, why))
 
     def _gone(self, message: Message) -> set[str]:
         """Return the devices that fell silent with a connection that died."""

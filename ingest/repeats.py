@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 
-from ingest.formats.decoded import Decoded
+from ingest.formats.decoded import QUARANTINE, Decoded
 from ingest.message import Message
 
 RECENT_MS = 600_000  # within ten minutes the first message after a reconnect may be a repeat
@@ -18,7 +18,8 @@ class Repeats:
     A digest counts only where a repeat is likely: a message marked DUP, however late, since a
     connection that stood still may send it hours later; or the first one soon after a reconnect.
     Two equal messages otherwise are two measurements. Readings with a device's own time need none
-    of this, their key is that time. What came before a restart is not known any more.
+    of this, their key is that time. Of what can't be read nobody knows whether it tells any. What
+    came before a restart is not known any more.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,7 @@ class Repeats:
         """Return whether this message came before; remember it."""
         if outcome.key:
             key = f"{outcome.format}:{outcome.key}".encode()
-        elif any(m.time_source == "receipt" for m in outcome.measurements):
+        elif not outcome.tells_its_time and (outcome.measurements or outcome.outcome == QUARANTINE):
             key = blake2b(message.topic.encode() + b"\0" + message.payload, digest_size=16).digest()
         else:
             return False

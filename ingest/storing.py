@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
+from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 import psycopg
-from sqlalchemy import Table, func, insert
+from sqlalchemy import Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -22,6 +23,24 @@ from models.times import from_ms
 _RECENT = cast(Table, RecentReading.__table__)
 _QUARANTINED = cast(Table, Quarantined.__table__)
 LATE_MS = 60_000  # a reading that came later than this after its time carries its arrival
+
+
+class Refused(NamedTuple):
+    """A message to be kept whole, and why. `is_told_once`: its bytes again are no other message."""
+
+    message: Message
+    why: Reason
+    is_told_once: bool = False
+
+    @property
+    def digest(self) -> bytes | None:
+        """Return what it has in common with the same message that came before."""
+        if not self.is_told_once:
+            return None
+        told = f"{self.message.topic}\0{self.message.device or ''}\0{self.why.code}\0"
+        digest = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16)
+        digest.update(self.message.payload)
+        return digest.digest()
 
 
 class Row(NamedTuple):
@@ -138,25 +157,29 @@ def _copy(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> No
         ) from fault
 
 
-def quarantine(session: Session, refused: Sequence[tuple[Message, Reason]]) -> None:
-    """Keep messages whole, with their reasons."""
+def quarantine(session: Session, refused: Sequence[Refused]) -> None:
+    """Keep messages whole, with their reasons; one that is there already is counted."""
     if not refused:
         return
     rows = [
         {
-            "received_at": from_ms(message.received_ms),
-            "topic": _storable(message.topic[:4096]),
-            "payload": message.payload,
-            "qos": message.qos,
-            "retain": message.retain,
-            "source": message.source,
-            "client": _storable(message.client),
-            "device": message.device,
-            "reason": why.to_json(),
+            "received_at": from_ms(one.message.received_ms),
+            "topic": _storable(one.message.topic[:4096]),
+            "payload": one.message.payload,
+            "qos": one.message.qos,
+            "retain": one.message.retain,
+            "source": one.message.source,
+            "client": _storable(one.message.client),
+            "device": one.message.device,
+            "reason": one.why.to_json(),
+            "same": one.digest,
         }
-        for message, why in refused
+        for one in refused
     ]
-    session.execute(insert(_QUARANTINED), rows)
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(_QUARANTINED)
+    again = {"times": _QUARANTINED.c.times + 1}
+    session.execute(statement.on_conflict_do_update(index_elements=["same"], set_=again), rows)
 
 
 def _storable(text: str) -> str:

@@ -27,7 +27,7 @@ from ingest.reserve import Reserve
 from ingest.shares import Share
 from ingest.steps import Steps
 from ingest.storage_faults import give_up, is_deadlock, is_disk_full, is_taken
-from ingest.storing import quarantine
+from ingest.storing import Refused, quarantine
 from models.clock import TICK, SiteClock, machine_now, site_clock
 from models.heartbeat import LISTENING_SINCE, ROWS_LAG, beat, note_fact
 from models.share import ShareLost
@@ -279,7 +279,7 @@ class Worker:
         log.error("could_not_store topic=%r error=%r", message.topic[:200], str(fault)[:300])
         with self.store.writing() as session:
             self._fence(session)
-            quarantine(session, [(message, quarantined("could-not-be-stored"))])
+            quarantine(session, [Refused(message, quarantined("could-not-be-stored"))])
 
     def _read_clock(self, session: Session) -> None:
         before, self.time.row = self.time.row, site_clock(session)

@@ -174,6 +174,9 @@ class Quarantined(Base):
     client: Mapped[str] = mapped_column(default="")
     device: Mapped[str | None]
     reason: Mapped[dict[str, Any]]
+    # A digest, where equal bytes are the same message again; NULL where each may be another.
+    same: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    times: Mapped[int] = mapped_column(BigInteger, default=1)  # so often it was refused
     decoded_again_at: Mapped[datetime | None]
 
 

@@ -88,6 +88,17 @@ class Decoded:
     # Each measurement is good, whole, of now and timed by its device, and there is nothing else.
     plain: bool = field(default=False, compare=False)
 
+    @property
+    def tells_its_time(self) -> bool:
+        """Whether all that was measured has a time of its own."""
+        timed = (one.time_source != "receipt" for one in self.measurements)
+        return bool(self.measurements) and all(timed)
+
+    @property
+    def is_told_once(self) -> bool:
+        """Whether equal bytes are this message again: they have a number, or tell their time."""
+        return bool(self.key) or self.tells_its_time
+
 
 NOTHING_LEARNED: Mapping[str, Json] = MappingProxyType({})
 

@@ -68,6 +68,36 @@ def test_another_value_for_the_same_instant_goes_to_quarantine_and_the_first_sta
         assert b'"v": 0.7' in row.payload
 
 
+def refused(house: House) -> list[tuple[str, int]]:
+    """Return why messages are kept, and how often each came."""
+    with house.store.reading() as session:
+        rows = session.scalars(select(Quarantined).order_by(Quarantined.id)).all()
+        return [(row.reason["code"], row.times) for row in rows]
+
+
+def test_what_is_refused_and_tells_its_time_is_kept_once_however_often_it_comes(
+    house: House,
+) -> None:
+    messages = [crack(0.5), crack(0.7), crack(None, NOW + MINUTE), crack(1e9, NOW + 2 * MINUTE)]
+
+    for _ in range(3):
+        house.feed(*messages, *messages)
+
+    assert refused(house) == [
+        ("quarantine.conflicting_duplicate", 6),
+        ("quarantine.null_value", 6),
+        ("quarantine.out_of_range", 6),
+    ]
+
+
+def test_what_is_refused_and_tells_no_time_is_kept_each_time(house: House) -> None:
+    unread = Message("ridgewatch/hill/node-1/senml", b"{", to_ms(NOW), qos=1)
+
+    house.feed(unread, unread)
+
+    assert refused(house) == [("quarantine.malformed_json", 1)] * 2
+
+
 def test_a_rising_level_makes_an_alert_unacknowledged_again_and_pages(house: House) -> None:
     house.feed(crack(1.4))
     with house.store.writing() as session:

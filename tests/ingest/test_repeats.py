@@ -1,10 +1,13 @@
 """A message that is sent again is stored once, also where nothing in it tells the time."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from ingest.message import Message
+from models.reading import Quarantined
 from models.store import Store
 from models.times import to_ms
 from tests.ingest.house import NOW, House
@@ -42,6 +45,17 @@ def test_the_first_message_after_a_reconnect_counts_as_a_repeat_for_ten_minutes(
     house.feed(untimed(NOW + later, resumed=True), now=NOW + later)
 
     assert len(house.readings()) == stored
+
+
+def test_what_cannot_be_read_is_kept_once_where_it_is_marked_as_sent_again(house: House) -> None:
+    unread = Message("ridgewatch/hill/node-1/senml", b"{", to_ms(NOW), qos=1)
+
+    house.feed(unread, replace(unread, dup=True))
+    house.feed(replace(unread, dup=True))
+    house.feed(replace(unread, payload=b"[", dup=True))
+
+    with house.store.reading() as session:
+        assert session.scalars(select(Quarantined.payload)).all() == [b"{", b"["]
 
 
 def test_equal_messages_otherwise_are_two_measurements(house: House) -> None:

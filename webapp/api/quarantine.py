@@ -21,7 +21,10 @@ _SPACE = uuid.UUID("6f6d6b1e-2b0f-5f0e-9d55-6b3f4f1c9a10")  # ids of rows that h
 
 
 class QuarantinedObject(Thing):
-    """A message. `payload_base64` is how it begins, 1,024 bytes at the most of `bytes`."""
+    """A message. `payload_base64` is how it begins, 1,024 bytes at the most of `bytes`.
+
+    `times`: so often it was refused.
+    """
 
     received_at: Moment
     topic: str
@@ -33,6 +36,7 @@ class QuarantinedObject(Thing):
     client: str
     device: str | None
     reason: Told
+    times: int
     decoded_again_at: Moment | None
 
 
@@ -55,6 +59,7 @@ _COLUMNS = (
     Quarantined.client,
     Quarantined.device,
     Quarantined.reason,
+    Quarantined.times,
     Quarantined.decoded_again_at,
 )
 
@@ -91,5 +96,6 @@ def _object(row: Any) -> QuarantinedObject:
         client=row.client,
         device=row.device,
         reason=told(row.reason),
+        times=row.times,
         decoded_again_at=row.decoded_again_at,
     )

@@ -215,8 +215,11 @@ def upgrade() -> None:
     sa.Column('client', sa.String(), nullable=False),
     sa.Column('device', sa.String(), nullable=True),
     sa.Column('reason', sa.JSON().with_variant(postgresql.JSONB(), 'postgresql'), nullable=False),
+    sa.Column('same', sa.LargeBinary(), nullable=True),
+    sa.Column('times', sa.BigInteger(), nullable=False),
     sa.Column('decoded_again_at', sa.DateTime(timezone=True), nullable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_quarantined'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_quarantined')),
+    sa.UniqueConstraint('same', name=op.f('uq_quarantined_same'))
     )
     op.create_index(op.f('ix_quarantined_received_at'), 'quarantined', ['received_at'], unique=False)
     op.create_table('reading_hour',
