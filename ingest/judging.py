@@ -13,20 +13,20 @@ from sqlalchemy.orm import Session
 
 from ingest.bindings import ROWS_AT_ONCE, Bindings, SensorFacts
 from ingest.due import Due
-from ingest.replaying import HISTORY_MS, Again, judged_again, lesson, seen
+from ingest.replaying import HISTORY_MS, Again, judged_again
 from ingest.rulebook import InForce, Rulebook
 from ingest.saving import LAGS_AT_MOST_MS, Unsaved, may_lag
 from ingest.storing import insert_or_replace, upsert, write_many
+from ingest.warming import MOST_COLD, Cold, let_go, warm_up
 from models import stored
 from models.alert import Subject
 from models.chunks import chunks
 from models.packed import Stored
 from models.reading import SensorState, ZoneState
-from models.reasons import reason
 from models.rules import judge
 from models.rules.judge import Sample, Step
 
-MINUTE_MS, DAY_MS = 60_000, 86_400_000
+MINUTE_MS = 60_000
 LATE_INTERVALS, LATEST_FRESH_MS = 3, 600_000  # delayed: over 3 intervals, at least 10 minutes
 # Kinds to which time alone says something; the others judge on readings only.
 TICKING = ("silence", "accumulation")
@@ -36,8 +36,6 @@ OF_ZONES = ZoneState.subject.startswith("zone:")
 _DROP_ZONE = delete(ZoneState).where(
     ZoneState.rule == bindparam("of_rule"), ZoneState.subject == bindparam("of_subject")
 )
-# The longest memory of a rule: seven days of antecedent rain, with a day to spare.
-LOOKBACK_MS = 8 * DAY_MS
 
 
 class Found(NamedTuple):
@@ -140,6 +138,7 @@ class Judges:
         self.sensors: dict[int, SensorMemory] = {}
         self.zones: dict[tuple[str, str], Any] = {}
         self.adopted: list[Found] = []  # verdicts of rules that are new to a sensor's past
+        self._cold: list[Cold] = []
         # Several ingesters share the zones: then each is read, and locked, at its first use.
         self.read_zone: Callable[[InForce, str], Any] | None = None
         self._zones_touched: set[tuple[str, str]] = set()
@@ -182,7 +181,9 @@ class Judges:
                 row = next(rows, None)
             known = row if row is not None and row.sensor == key else None
             if mine is None or key in mine:
-                judges._remember(session, facts, known)
+                judges._remember(facts, known)
+                if len(judges._cold) >= MOST_COLD:
+                    judges._warm_up(session)
             else:
                 judges.blank(key)
             if known is not None:
@@ -191,6 +192,7 @@ class Judges:
                 newest_ms = max(newest_ms, told_ms)
                 if mine is None or key in mine and key not in common:
                     own_ms = max(own_ms, told_ms)
+        judges._warm_up(session)
         judges.load_zones(session)
         own_ms = own_ms or newest_ms
         if now_ms is not None:
@@ -230,17 +232,18 @@ class Judges:
             for row in session.execute(mine.where(table.c.sensor.in_(some)))
         }
         for key in wanted:
-            self._remember(session, self.bindings.sensors[key], rows.get(key))
+            self._remember(self.bindings.sensors[key], rows.get(key))
+        self._warm_up(session)
 
     def blank(self, key: int) -> None:
         """Remember nothing of a sensor: it is another ingester's, or is read at its first use."""
         self.sensors[key] = SensorMemory(self.bindings.sensors[key], self.unsaved)
 
-    def _remember(self, session: Session, facts: SensorFacts, row: Any) -> None:
-        """Take up what a sensor's row holds."""
+    def _remember(self, facts: SensorFacts, row: Any) -> None:
+        """Take up what a sensor's row holds; what of its rules is cold is warmed up after it."""
         key = facts.key
         memory = SensorMemory(facts, self.unsaved)
-        self.adopted += _remember(session, facts, self.rulebook, row, memory)
+        self._cold += _remember(facts, self.rulebook, row, memory)
         self.sensors[key] = memory
         ticks = any(one.kind == "accumulation" for one, _ in memory.judged())
         if ticks:
@@ -262,6 +265,12 @@ class Judges:
         if due_ms != told_ms:
             memory.due_ms = due_ms
             memory.touch_lightly()
+
+    def _warm_up(self, session: Session) -> None:
+        """Let rules that are new to their sensors see the stored past, and adopt what they say."""
+        cold, self._cold = self._cold, []
+        for one, steps in warm_up(session, cold):
+            self.adopted += [Found(one.one, one.memory.facts.subject, step) for step in steps]
 
     def sample(self, memory: SensorMemory, sample: Sample) -> Sequence[Found]:
         """Judge one reading that is newer than all before it."""
@@ -511,7 +520,7 @@ class Judges:
         one, state = self._combinations[code], self.zones[code, zone]
         steps = judge.on_tick(one.rule, state, state.at_ms)
         if not steps and state.verdict.severity is None:
-            steps = [_let_go(one, state.at_ms)]
+            steps = [let_go(one, state.at_ms)]
         self._zones_touched.add((code, zone))
         self.adopted += [Found(one, self.bindings.zones[zone], step) for step in steps]
 
@@ -614,14 +623,10 @@ def delay_of(at_ms: int, arrived_ms: int, interval_ms: int) -> str:
 
 
 def _remember(
-    session: Session,
-    facts: SensorFacts,
-    rulebook: Rulebook,
-    row: RowOf[Any] | None,
-    memory: SensorMemory,
-) -> list[Found]:
-    """Fill a sensor's memory; return what a rule that is new to it says of its stored past."""
-    adopted = []
+    facts: SensorFacts, rulebook: Rulebook, row: RowOf[Any] | None, memory: SensorMemory
+) -> list[Cold]:
+    """Fill a sensor's memory; return its rules that are new to its stored past."""
+    cold = []
     packed: dict[str, Any] = {}
     if row is not None:
         memory.heard_ms, memory.at_ms = row.heard_ms, row.at_ms
@@ -636,66 +641,16 @@ def _remember(
         memory.touch()  # what is no rule's must not be there should the rule come back
     memory.rules = rules
     states = []
-    for one in rules:
+    for place, one in enumerate(rules):
         version, dumped = packed.get(one.code, (None, None))
         if version == one.version:
             state = judge.load(one.rule, dumped)
         else:
-            state, last = _warmed_up(session, facts, one, memory, version is not None)
+            state = judge.fresh_state(one.rule, facts.quantity)
             if memory.at_ms is not None:
                 memory.touch()
-            adopted += [Found(one, facts.subject, step) for step in last]
+                if one.kind != "silence":
+                    cold.append(Cold(memory, place, version is not None))
         states.append(state)
     memory.states = states[:]  # without the room that a growing list keeps
-    return adopted
-
-
-def _warmed_up(
-    session: Session, facts: SensorFacts, one: InForce, memory: SensorMemory, had_another: bool
-) -> tuple[Any, list[Step]]:
-    """Return the state of a rule that has seen the stored past, and its verdict as a step.
-
-    So a new version goes on where the old one stood: it raises what holds, clears what doesn't.
-    """
-    state = judge.fresh_state(one.rule, facts.quantity)
-    if memory.at_ms is None or one.kind == "silence":
-        return state, []
-    last: list[Step] = []
-    for sample in _past(session, facts, one, memory.at_ms):
-        last = judge.on_sample(one.rule, state, sample) or last
-    severity = state.verdict.severity
-    if severity is None:
-        return state, [_let_go(one, memory.at_ms)] if had_another else []
-    if not had_another and not _is_of_now(memory):
-        # History pages nobody. What comes next does, should it be over the limit.
-        state.verdict = judge.fresh_state(one.rule, facts.quantity).verdict
-        return state, []
-    return state, [replace(last[-1], to="raised", severity=severity)]
-
-
-def _is_of_now(memory: SensorMemory) -> bool:
-    """Whether the newest reading was fresh when its sensor was last heard, and is still heard."""
-    return (
-        memory.at_ms is not None
-        and memory.heard_ms is not None
-        and memory.silent_since_ms is None
-        and memory.heard_ms - memory.at_ms <= HISTORY_MS
-    )
-
-
-def _let_go(one: InForce, at_ms: int) -> Step:
-    """Return the end of what an older version of the rule held; nothing where it held nothing."""
-    why = reason("rule.changed", rule=one.code, version=one.version)
-    severity = one.rule.levels[0].severity
-    return Step("cleared", severity, 0, at_ms, at_ms, None, None, why)
-
-
-def _past(session: Session, facts: SensorFacts, one: InForce, until_ms: int) -> Iterator[Sample]:
-    """Read what a rule needs to have seen of the newest epoch: its lesson, the longest window."""
-    stretch = facts.stretch_at(until_ms)
-    begins_ms = stretch.begins_ms if stretch else 0
-    since_ms = max(begins_ms, until_ms - LOOKBACK_MS)
-    state = judge.fresh_state(one.rule, facts.quantity)
-    readings = list(lesson(session, facts, one.rule, state, begins_ms, since_ms))
-    readings += stored.between(session, facts.key, since_ms, until_ms)
-    return (sample for _, sample in seen(facts, readings))
+    return cold

@@ -102,6 +102,8 @@ def lesson(
 
     That is the hours of a baseline which its state has yet to learn, or a counter's last total.
     """
+    if begins_ms >= since_ms:
+        return  # nothing of the epoch is older
     if state.learning:
         first_ms = stored.first_ms(session, facts.key, begins_ms)
         if first_ms is not None and first_ms <= since_ms:

@@ -9,7 +9,15 @@ rows of all, or probe each second for them: see `_way`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from heapq import merge
 from typing import Any, NamedTuple
 
@@ -24,6 +32,7 @@ from sqlalchemy import (
     SmallInteger,
     and_,
     bindparam,
+    case,
     cast,
     func,
     null,
@@ -248,6 +257,44 @@ def first_ms(session: Session, key: int, since_ms: int) -> int | None:
         if one.at_ms > since_ms
     )
     return min((one for one in (recent, next(packed, None)) if one is not None), default=None)
+
+
+def first_of_many(session: Session, stretches: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+    """Return the instant of each sensor's first reading in its `(since, until]`, if it has one.
+
+    One query for all; and some more for who has nothing in the first hour that touches its own,
+    or has recent ones that old.
+    """
+    if not stretches:
+        return {}
+    since = case({key: one[0] for key, one in stretches.items()}, value=SensorState.sensor)
+    oldest = (
+        select(func.min(Rollup.end_ms))
+        .where(
+            Rollup.sensor == SensorState.sensor,
+            Rollup.span_s == HOUR_S,
+            Rollup.end_ms > cast(since, BigInteger),
+        )
+        .scalar_subquery()
+    )
+    hours = session.execute(
+        select(SensorState.sensor, ReadingHour.end_ms, ReadingHour.packed)
+        .join(
+            ReadingHour,
+            and_(ReadingHour.sensor == SensorState.sensor, ReadingHour.end_ms == oldest),
+        )
+        .where(SensorState.sensor.in_(stretches))
+    )
+    there = {key: (end_ms, unpack(packed, end_ms)) for key, end_ms, packed in hours}
+    open_ms, found = moved_ms(session), {}
+    for key, (since_ms, until_ms) in stretches.items():
+        end_ms, readings = there.get(key, (None, ()))
+        at_ms = next((one.at_ms for one in readings if one.at_ms > since_ms), None)
+        if at_ms is None and (end_ms is not None or until_ms > open_ms):
+            at_ms = first_ms(session, key, since_ms)
+        if at_ms is not None and at_ms <= until_ms:
+            found[key] = at_ms
+    return found
 
 
 def all_of(

@@ -1,11 +1,12 @@
 """A small house for pipeline tests: one site, a gauge, a crack meter, a damp probe, and a feed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from ingest.message import Message
 from ingest.moving import close_hours
@@ -148,3 +149,16 @@ def senml(
     payload = json.dumps([record]).encode()
     topic = f"ridgewatch/hill/{device}/senml"
     return Message(topic, payload, to_ms(received or at), qos=1, **how)
+
+
+@contextmanager
+def counting(store: Store) -> Iterator[list[str]]:
+    """Collect the statements that are run meanwhile."""
+    found: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        found.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    yield found
+    event.remove(store.engine, "before_cursor_execute", note)

@@ -2,13 +2,12 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from ingest.message import Message
 from ingest.pipeline import Pipeline
@@ -21,7 +20,7 @@ from models.rules.parsing import parse_rule
 from models.sensor import Sensor
 from models.store import Store
 from models.times import from_ms, to_ms
-from tests.ingest.house import CRACK_RULE, NOW, RAIN_RULE, House, crack, rain, registry
+from tests.ingest.house import CRACK_RULE, NOW, RAIN_RULE, House, counting, crack, rain, registry
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MOVED = {
@@ -329,19 +328,6 @@ def test_late_readings_of_many_sensors_are_read_at_once(store: Store) -> None:
 
     assert sum("reading_hour" in one and "rollup" in one for one in statements) == 40 / AT_ONCE
     assert len(house.alerts()) == 40
-
-
-@contextmanager
-def counting(store: Store) -> Iterator[list[str]]:
-    """Collect the statements that are run meanwhile."""
-    found: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        found.append(statement)
-
-    event.listen(store.engine, "before_cursor_execute", note)
-    yield found
-    event.remove(store.engine, "before_cursor_execute", note)
 
 
 def test_a_backlog_is_looked_up_by_the_hour(store: Store) -> None:

@@ -1,7 +1,8 @@
 """What stands while the registry changes: nothing is missed, nothing stands for ever."""
 
+import json
 from copy import deepcopy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from ingest.inbox import Inbox
 from ingest.message import Delivery, Message, Receipt
 from ingest.pipeline import Pipeline
+from ingest.replaying import AT_ONCE
 from ingest.worker import CanNotBegin, Worker
 from models.alert import Alert
 from models.event import Event
@@ -18,7 +20,7 @@ from models.reading import Quarantined, SensorState, ZoneState
 from models.sensor import Sensor
 from models.store import Store
 from models.times import to_ms
-from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain, registry
+from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, counting, crack, rain, registry
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TOGETHER = {
@@ -317,3 +319,65 @@ def test_a_goodbye_counts_although_the_registry_changed_or_we_were_away(
     house.tick(NOW + 2 * MINUTE)
 
     assert standing(house) == {"Q1 C-01": "low"}
+
+
+CHANGE = {"of": "change", "baseline": {"of": "median", "over": "1h"}}
+MANY = 40
+
+
+def from_(raise_at: float) -> dict[str, Any]:
+    return {**CRACK_RULE, "levels": [{"severity": "medium", "raise_at": raise_at}]}
+
+
+@pytest.mark.parametrize("of", [{}, CHANGE], ids=["value", "change"])
+def test_a_new_version_reads_the_past_of_many_sensors_at_once(
+    store: Store, of: dict[str, Any]
+) -> None:
+    house = House(store, [])
+    house.load(many_cracks({**from_(5), **of}, {**from_(6), **of, "code": "WIDER"}), NOW - HOUR)
+    for place, mm in enumerate((0.5, 0.5, 0.5, 0.5, 0.5, 1.9)):
+        house.feed(told_by_all(mm, NOW + place * 15 * MINUTE), now=NOW + place * 15 * MINUTE)
+    stricter = {**from_(1.2), **of}, {**from_(1.3), **of, "code": "WIDER"}
+    later = NOW + 15 * DAY
+    house.feed(told_by_all(1.9, later), now=later)
+    house.close_hours(later)
+    house.load(many_cracks(*stricter), later)
+
+    with counting(store) as statements:
+        house.tick(later)
+
+    reads = sum("reading_hour" in one and "rollup" in one for one in statements)
+    assert reads == (3 if of else 1) * MANY / AT_ONCE
+    assert len([one for one in house.alerts() if one.active]) == 2 * MANY
+
+
+def many_cracks(*rules: dict[str, Any]) -> dict[str, Any]:
+    """Return a registry file with many crack meters on one node."""
+    made = registry(rules)
+    hall = made["sites"][0]["buildings"][0]
+    (like,) = hall["sensors"]
+    hall["sensors"] = [
+        {**like, "code": f"C-{n:02}", "source": {"device": "node-1", "channel": f"c{n}"}}
+        for n in range(MANY)
+    ]
+    return made
+
+
+def told_by_all(mm: float, at: datetime) -> Message:
+    pack: list[dict[str, Any]] = [{"bn": "node-1:", "bt": at.timestamp()}]
+    pack += [{"n": f"c{n}", "u": "mm", "v": mm} for n in range(MANY)]
+    return Message("ridgewatch/hill/node-1/senml", json.dumps(pack).encode(), to_ms(at), qos=1)
+
+
+def test_a_new_version_knows_the_baseline_that_the_epoch_began_with(store: Store) -> None:
+    house = House(store, [])
+    house.load(registry([{**from_(5), **CHANGE}]), NOW - 30 * DAY)
+    for place, mm in enumerate((0.5, 0.5, 0.5, 0.5, 0.5, 1.4)):
+        at = NOW - 20 * DAY + place * 15 * MINUTE
+        house.feed(crack(mm, at), now=at)
+    house.feed(crack(1.9), now=NOW)
+
+    house.load(registry([{**from_(1.2), **CHANGE}]), NOW + MINUTE)
+    house.tick(NOW + MINUTE)
+
+    assert standing(house) == {"WIDE C-01": "medium"}

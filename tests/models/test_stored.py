@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from ingest.rollups import merge_hours
 from models import stored
@@ -78,6 +79,24 @@ def test_the_first_and_the_last_good_are_found(full: Store) -> None:
             assert stored.first_ms(session, key, edge) == min(after, default=None)
             good = [one for one in of(key) if one.at_ms <= edge and stored.is_good(one)]
             assert stored.last_good(session, key, edge) == max(good, default=None)
+
+
+def test_the_first_of_many_sensors_are_found(full: Store) -> None:
+    with full.writing() as session:
+        put_states(session)
+        for edges in product(EDGES, repeat=2):
+            stretches = dict.fromkeys(SENSORS, edges) | {3: (edges[0] - 1, edges[1])}
+            inside = {
+                key: [one.at_ms for one in of(key) if since < one.at_ms <= until]
+                for key, (since, until) in stretches.items()
+            }
+            found = stored.first_of_many(session, stretches)
+            assert found == {key: ones[0] for key, ones in inside.items() if ones}
+
+
+def put_states(session: Session) -> None:
+    """Give each sensor the row that one with readings has."""
+    session.execute(insert(SensorState), [{"sensor": key} for key in SENSORS])
 
 
 def test_a_range_of_sensors_is_read_up_to_a_second(full: Store) -> None:
