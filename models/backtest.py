@@ -19,6 +19,7 @@ from models.rules.judge import Sample, Step
 from models.rules.spec import Combination, Rule, Silence, Threshold
 from models.sensor import Epoch, Sensor
 from models.times import to_ms
+from models.units import NOT_EVALUATED
 
 # The longest memory of a rule: seven days of antecedent rain, with a day to spare.
 _LOOKBACK_MS = timedelta(days=8) // timedelta(milliseconds=1)
@@ -59,7 +60,8 @@ def would_have_fired(
 ) -> Iterator[Fired]:
     """Yield what the rule would have said of one sensor in `(since, until]`, in order.
 
-    It has seen what came before, as far as it remembers: its window, and its baseline's hours.
+    It has seen what came before, as far as it remembers: its window, and its baseline's hours. What
+    came too late to be judged counts: the question is what the rule says of it.
     """
     state = judge.fresh_state(rule, sensor.quantity)
     begun: Epoch | None = None
@@ -89,7 +91,8 @@ def _samples(
 def _stored(session: Session, sensor: Sensor, since_ms: int, until_ms: int) -> Iterator[Sample]:
     correct = Correction(sensor.epochs)
     for at_ms, value, quality, _, _ in stored.between(session, sensor.key, since_ms, until_ms):
-        yield Sample(at_ms, correct(at_ms, value), quality, at_ms)
+        if quality != NOT_EVALUATED:
+            yield Sample(at_ms, correct(at_ms, value), quality, at_ms)
 
 
 def _epoch_at(epochs: Sequence[Epoch], at_ms: int) -> Epoch | None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from models.job import Job
 from models.reading import Channel, Quarantined, WaitingReading
@@ -10,6 +11,7 @@ from models.reasons import reason
 from models.rulebook import RuleRow, RuleVersion
 from models.sensor import Sensor
 from models.times import iso, to_ms
+from models.units import NOT_EVALUATED
 from tests.models.house import NOW, after
 from tests.readings import put_readings
 from tests.webapp.api.program import Program, faults
@@ -191,6 +193,21 @@ def test_a_backtest_says_when_it_would_have_fired(program_everywhere: Program) -
     ]
     assert all(one["reason"]["text"] for one in found["items"])
     assert program_everywhere.walk("/alerts", 5) == []
+
+
+def test_a_backtest_leaves_out_what_no_rule_was_to_see(program: Program) -> None:
+    ruled(program)
+    with program.yard.working() as house:
+        key = house.session.scalars(select(Sensor.key).filter_by(code="C-07")).one()
+        told = {"sensor": key, "at_ms": to_ms(after(hours=-40)) + 1, "quality": NOT_EVALUATED}
+        put_readings(house.session, [{**told, "value": 9.0, "raw": None, "arrived_ms": None}])
+
+    found = program.post("/rules/CRACK/backtest", {}, scope="admin").json
+
+    assert [(one["to"], one["value"]) for one in found["items"]] == [
+        ("raised", 2.5),
+        ("cleared", 1.0),
+    ]
 
 
 def test_a_backtest_tries_another_spec(program: Program) -> None:
