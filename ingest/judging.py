@@ -54,6 +54,7 @@ class SensorMemory:
 
     __slots__ = (
         "at_ms",
+        "behind_since_ms",
         "due_ms",
         "facts",
         "gone_ms",
@@ -82,6 +83,7 @@ class SensorMemory:
         self.quality: int | None = None
         self.heard_ms: int | None = None
         self.silent_since_ms: int | None = None
+        self.behind_since_ms: int | None = None  # since when all that came was history
         self.due_ms: int | None = None
         self.gone_ms: int | None = None  # its device's will message; forgotten when it is heard
         self.stretch_ms: int | None = None  # since when the epoch of the last judged sample runs
@@ -126,6 +128,7 @@ class SensorMemory:
             self.due_ms,
             msgspec.msgpack.encode(rules),
             self.stored_ms if (self.stored_ms or 0) > (self.at_ms or 0) else None,
+            self.behind_since_ms,
         )
 
 
@@ -633,6 +636,7 @@ def _remember(
         memory.stored_ms = max(row.at_ms or 0, row.stored_ms or 0) or None
         memory.value, memory.quality = row.value, row.quality
         memory.silent_since_ms, memory.due_ms = row.silent_since_ms, row.due_ms
+        memory.behind_since_ms = row.behind_since_ms
         if row.rules:
             memory.stretch_ms, packed, *gone = msgspec.msgpack.decode(row.rules)
             memory.gone_ms = gone[0] if gone else None

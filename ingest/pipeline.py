@@ -311,7 +311,7 @@ class Pipeline:
         """Store and judge the next reading of a sensor that is heard as it should be, or its first.
 
         The same as `_measure`, which is asked for the rest: returns False where the sensor was
-        silent, or the reading isn't newer than all before it, or not of now.
+        silent or behind, or the reading isn't newer than all before it, or not of now.
         """
         at_ms, received_ms = one.at_ms, message.received_ms
         key = judges.bindings.sensor_of(one.device, one.channel, at_ms)
@@ -322,6 +322,7 @@ class Pipeline:
         alike = facts.alike
         if (
             memory.silent_since_ms is not None
+            or memory.behind_since_ms is not None
             or alike.retired
             or not received_ms - HISTORY_MS <= at_ms <= received_ms + AHEAD_GOOD_MS
         ):
@@ -392,7 +393,9 @@ class Pipeline:
         silence.heard(session, judges, key, message.received_ms)
         self.heard.note_bound(message, measurement, memory)
         judged_ms = _judged_ms(memory, message, at_ms)
-        unjudged = _is_unjudged(message, measurement)
+        unjudged, old = _is_unjudged(message, measurement), _is_old(facts, message, at_ms)
+        if not unjudged:
+            _note_clock(memory, message, old=old)
         row = _row(facts, memory, message, measurement, judged_ms, unjudged=unjudged)
         newer = memory.at_ms is None or judged_ms > memory.at_ms
         known = None
@@ -411,7 +414,7 @@ class Pipeline:
             if facts.is_rain:
                 caught = Caught(facts, judged_ms, row.value, row.quality, message.received_ms)
                 batch.rain.append(caught)
-        history = unjudged or _is_old(facts, message, at_ms)
+        history = unjudged or old
         if not newer:
             if not history:
                 batch.out_of_order.setdefault(key, []).append(row.stored())
@@ -482,6 +485,14 @@ def _is_unjudged(message: Message, measurement: Measurement) -> bool:
 def _is_old(facts: SensorFacts, message: Message, at_ms: int) -> bool:
     """Return whether a reading came too late for the rules; its arrival is stored with it."""
     return delay_of(at_ms, message.received_ms, facts.interval_ms) == "history"
+
+
+def _note_clock(memory: SensorMemory, message: Message, *, old: bool) -> None:
+    """Note since when all that comes is old: a clock that is wrong keeps it from the rules."""
+    if not old:
+        memory.behind_since_ms = None
+    elif memory.behind_since_ms is None:
+        memory.behind_since_ms = message.received_ms
 
 
 def _judged_ms(memory: SensorMemory, message: Message, at_ms: int) -> int:

@@ -16,7 +16,7 @@ from models.closure import IN_FORCE, Closure
 from models.maintenance import LIVE, Maintenance, open_maintenance
 from models.people import machine
 from models.sensor import Sensor
-from models.sensor_signs import Sign, signs
+from models.sensor_signs import Sign, right_clocks, signs
 from models.store import Store
 from models.zoning import zone_scope
 
@@ -38,7 +38,7 @@ class Upkeep:
             if last is not None and last <= now < last + EVERY:
                 return
             found = signs(session, now, machine_now())
-            idle = not found and not _of_retired(session)
+            idle = not (found or _of_retired(session) or right_clocks(session))
         self._looked_at = now
         if idle:
             return
@@ -47,9 +47,15 @@ class Upkeep:
 
 
 def take(session: Session, found: Iterable[Sign], now: datetime) -> list[Maintenance]:
-    """Open what was found, and end what was to be done at retired sensors; the caller commits."""
+    """Open what was found, and end what is over by itself; the caller commits.
+
+    That is the work at retired sensors, and at clocks that are right again: a clock is all that was
+    wrong. What is heard again may have been silent for a reason, and stays.
+    """
     for row in _of_retired(session):
         row.end_with_sensor(by=CLOCK, now=now)
+    for row in right_clocks(session):
+        row.end_with_right_clock(by=CLOCK, now=now)
     opened = []
     by_id = {sign.sensor.id: sign for sign in found}
     urgent = _urgent(session, by_id) if by_id else set()

@@ -20,22 +20,24 @@ from models.times import iso
 from models.workflow import Moves, Workflow
 from models.zeroing import offset_for
 
-KINDS = ("silent", "battery_low", "stuck", "out_of_range")
+KINDS = ("silent", "clock_off", "battery_low", "stuck", "out_of_range")
 MAINTENANCE: Moves = {
     ("open", "assign"): "assigned",
     ("open", "mend"): "done",
     ("open", "drop"): "not_needed",
     ("open", "retire"): "not_needed",
+    ("open", "right"): "done",
     ("assigned", "assign"): "assigned",
     ("assigned", "mend"): "done",
     ("assigned", "drop"): "not_needed",
     ("assigned", "retire"): "not_needed",
+    ("assigned", "right"): "done",
 }
 LIVE = ("open", "assigned")
 
 # What was done. A new place, zero or instrument begins the rules' baselines anew; a battery or a
 # cloth does not: what a crack has opened since it was first measured must not be forgotten.
-GOES_ON = ("battery_changed", "restarted", "cleaned")
+GOES_ON = ("battery_changed", "restarted", "clock_set", "cleaned")
 BEGINS_ANEW = ("re_zeroed", "moved", "replaced")
 WORKS = (*GOES_ON, *BEGINS_ANEW)
 
@@ -43,6 +45,9 @@ WORKS = (*GOES_ON, *BEGINS_ANEW)
 DUE: Mapping[tuple[str, str], timedelta] = {
     ("silent", "high"): timedelta(hours=4),
     ("silent", "low"): timedelta(days=1),
+    # It speaks, but rules hear as little of it as of a silent one.
+    ("clock_off", "high"): timedelta(hours=4),
+    ("clock_off", "low"): timedelta(days=1),
     ("battery_low", "high"): timedelta(days=3),
     ("battery_low", "low"): timedelta(days=14),
     ("stuck", "high"): timedelta(days=1),
@@ -75,6 +80,7 @@ class Maintenance(Workflow, Noun, Base):
         "mend": ("keeper", "engineer", "manager"),
         "drop": ("engineer", "manager"),
         "retire": (),
+        "right": (),
     }
 
     code: Mapped[str] = mapped_column(unique=True)
@@ -157,6 +163,11 @@ class Maintenance(Workflow, Noun, Base):
         """Take it off the list because its sensor was retired. The caller commits."""
         why = reason("maintenance.retired", sensor=self.sensor.code)
         self._close("retire", by, now, "", why)
+
+    def end_with_right_clock(self, *, by: Actor, now: datetime) -> None:
+        """Take it off the list because what its device tells is of now. The caller commits."""
+        why = reason("maintenance.clock_right", sensor=self.sensor.code)
+        self._close("right", by, now, "", why)
 
     def _close(self, action: str, by: Actor, now: datetime, note: str, why: Reason) -> None:
         self.step(action, by=by, now=now, why=why)

@@ -132,6 +132,8 @@ class SensorState(Base):
     due_ms: Mapped[int | None] = mapped_column(BigInteger)  # when silence would be noticed
     rules: Mapped[bytes | None] = mapped_column(LargeBinary)
     stored_ms: Mapped[int | None] = mapped_column(BigInteger)  # a reading told ahead of `at_ms`
+    # Since it came: everything that was told as more than a day old, as by a wrong clock.
+    behind_since_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ZoneState(Base):

@@ -1,4 +1,4 @@
-"""Signs that a sensor needs a hand: silent, battery low, stuck, or out of its range."""
+"""Signs that a sensor needs a hand: silent, clock off, battery low, stuck, or out of range."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from models import stored
 from models.heartbeat import DEAD_AFTER, LISTENING_SINCE, ingesters
@@ -33,6 +33,8 @@ FLAT_FOR = {
 }
 FEWEST_FLAT = 4  # readings: fewer say nothing of a value that stands still
 RAIN_HOURS, NEIGHBOUR_MM = 6, 5.0  # a gauge that counts nothing of this is blocked
+# Who catches up after days without a network tells of now before that.
+BEHIND_FOR = timedelta(hours=3)
 FEWEST_BAD, BAD_WITHIN = 3, timedelta(hours=24)
 
 
@@ -50,6 +52,7 @@ def signs(session: Session, now: datetime, machine_now: datetime) -> list[Sign]:
     """Return what is not on the list yet; a fixed number of queries, nothing is changed."""
     found = [
         *_silent(session, now, machine_now),
+        *_clocks_off(session, now),
         *_low_batteries(session, now),
         *_flat(session, now),
         *_blocked_gauges(session, now),
@@ -101,6 +104,53 @@ def _silent(session: Session, now: datetime, machine_now: datetime) -> Iterator[
             since = from_ms(since_ms)
             why = reason("maintenance.silent", sensor=sensor.code, since=iso(since))
             yield Sign(sensor, "silent", since, "low", why)
+
+
+def _clocks_off(session: Session, now: datetime) -> Iterator[Sign]:
+    """One sensor for each device that has told nothing of the last day for hours of speaking."""
+    state = SensorState
+    rows: Sequence[Any] = session.execute(
+        select(Epoch.device, state.behind_since_ms, state.heard_ms, Sensor.id)
+        .join(Sensor, Epoch.sensor_id == Sensor.id)
+        .join(state, state.sensor == Sensor.key)
+        .where(state.behind_since_ms.is_not(None), state.silent_since_ms.is_(None), _reads_now())
+        .where(Epoch.device.not_in(_devices_listed("clock_off")))
+        .order_by(Epoch.device, Sensor.key)
+    ).all()
+    behind_ms = BEHIND_FOR // timedelta(milliseconds=1)
+    first: dict[str, tuple[int, int, Any]] = {}
+    for device, since_ms, heard_ms, sensor_id in rows:
+        if heard_ms - since_ms >= behind_ms:
+            first.setdefault(device, (since_ms, heard_ms, sensor_id))
+    if not first:
+        return
+    by_id = {sensor_id: (since_ms, heard_ms) for since_ms, heard_ms, sensor_id in first.values()}
+    for sensor in session.scalars(_sensors("clock_off", now).where(Sensor.id.in_(list(by_id)))):
+        began_ms, heard_ms = by_id[sensor.id]
+        since_ms = max(began_ms, _begun_ms(sensor))
+        if heard_ms - since_ms >= behind_ms:
+            since = from_ms(since_ms)
+            why = reason("maintenance.clock_off", sensor=sensor.code, since=iso(since))
+            yield Sign(sensor, "clock_off", since, "low", why)
+
+
+def _devices_listed(kind: str) -> Select[str | None]:
+    listed = select(Maintenance.sensor_id).where(
+        Maintenance.kind == kind, Maintenance.state.in_(LIVE)
+    )
+    own = aliased(Epoch)
+    return select(own.device).where(own.device.is_not(None), own.sensor_id.in_(listed))
+
+
+def right_clocks(session: Session) -> list[Maintenance]:
+    """Return the work at clocks that have been right since."""
+    mine = (
+        select(Maintenance)
+        .join(Maintenance.sensor)
+        .join(SensorState, SensorState.sensor == Sensor.key)
+        .where(Maintenance.kind == "clock_off", Maintenance.state.in_(LIVE))
+    )
+    return list(session.scalars(mine.where(SensorState.behind_since_ms.is_(None))))
 
 
 def _low_batteries(session: Session, now: datetime) -> Iterator[Sign]:

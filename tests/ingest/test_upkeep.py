@@ -306,6 +306,81 @@ def test_readings_that_can_not_be_true_are_out_of_range_once_there_are_three(hou
         assert look(house, at) == expected
 
 
+DAY = timedelta(days=1)
+
+
+def wrong_for(house: House, hours: float, begin: datetime = NOW, off: timedelta = 2 * DAY) -> None:
+    """Let a crack meter whose clock is off speak every quarter of an hour."""
+    for quarter in range(1, int(hours * 4) + 1):
+        at = begin + quarter * HOUR / 4
+        house.feed(crack(0.5, at - off, at), rain(10.0, at), now=at)
+        house.tick(at)
+
+
+@pytest.mark.parametrize("off", [25 * HOUR, 400 * DAY], ids=["hours", "a year"])
+def test_a_clock_that_is_off_by_more_than_a_day_is_put_on_the_list_once(house, off):
+    wrong_for(house, 3, off=off)
+    assert look(house, NOW + 3 * HOUR) == []
+
+    wrong_for(house, 1, NOW + 3 * HOUR, off)
+
+    assert look(house, NOW + 4 * HOUR) == [("C-01", "clock_off", "low")]
+    assert look(house, NOW + 5 * HOUR) == []
+    row = work(house, "clock_off")
+    assert (row.since, row.due_at) == (NOW + HOUR / 4, NOW + 4 * HOUR + DUE["clock_off", "low"])
+    assert "C-01 自 2022年3月21日 08:15" in text(Reason.from_json(row.reason), Reader("zh"))
+
+
+def test_a_clock_that_is_right_again_ends_its_line(house):
+    wrong_for(house, 4)
+    look(house, NOW + 4 * HOUR)
+    house.pipeline.forget()  # a restart knows since when
+    later = NOW + 5 * HOUR
+
+    look(house, later)
+    assert work(house, "clock_off").state == "open"
+    house.feed(crack(0.5, later), now=later)
+    look(house, later)
+
+    row = work(house, "clock_off")
+    assert (row.state, row.closed_at, row.closed_by) == ("done", later, None)
+
+
+def test_who_catches_up_has_a_right_clock(house):
+    for quarter in range(1, 20):
+        at = NOW + quarter * HOUR / 4
+        house.feed(*(crack(0.5, at - n * DAY, at) for n in (3, 2)), now=at)
+        if quarter % 8 == 0:
+            house.feed(crack(0.5, at), now=at)
+        house.tick(at)
+        assert "clock_off" not in [kind for _, kind, _ in look(house, at)]
+
+
+def test_a_clock_that_was_set_in_vain_is_found_again(house):
+    wrong_for(house, 4)
+    look(house, NOW + 4 * HOUR)
+    mend(house, work(house, "clock_off"), "clock_set", NOW + 4 * HOUR)
+
+    wrong_for(house, 2, NOW + 4 * HOUR)
+    assert look(house, NOW + 6 * HOUR) == []
+    wrong_for(house, 2, NOW + 6 * HOUR)
+
+    assert look(house, NOW + 8 * HOUR) == [("C-01", "clock_off", "low")]
+
+
+def test_of_a_device_whose_clock_is_off_one_sensor_is_listed(house):
+    document = {"sites": [{"code": "hill", "name": {"zh": "山寺", "en": "Hill"}, "sensors": [
+        {"code": "T-01", "quantity": "temperature", "unit": "degC", "interval_s": 900,
+         "source": {"device": "node-1", "channel": "t"}}]}]}  # fmt: skip
+    house.load(document, NOW - 30 * DAY)
+    for quarter in range(1, 30):
+        at = NOW + quarter * HOUR / 4
+        warm = senml("node-1", "t", 10.0, at - 2 * DAY, at, unit="Cel")
+        house.feed(*[warm] * (quarter < 20), *[crack(0.5, at - 2 * DAY, at)] * (quarter > 2))
+        if quarter in (13, 20, 29):
+            assert len(look(house, at)) == (quarter == 13)
+
+
 def test_re_zeroing_needs_the_value_that_it_shows(house):
     now = silent_for(house, 2)
     look(house, now)
@@ -327,7 +402,7 @@ def test_the_table_is_whole(house):
     with house.store.writing() as session:
         row = session.get_one(Maintenance, work(house).id)
         owner = Actor("person", name="ana", grants=(Grant(None, "manager"),))
-        assert row.offered(now) == ("assign", "mend", "drop", "retire")
+        assert row.offered(now) == ("assign", "mend", "drop", "retire", "right")
         assert row.actions(owner, now) == ("assign", "mend", "drop")
         assert row.actions(KEEPER, now) == ("mend",)
         row.mend("cleaned", "spider", by=KEEPER, now=now)

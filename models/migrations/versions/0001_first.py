@@ -277,6 +277,7 @@ def upgrade() -> None:
     sa.Column('due_ms', sa.BigInteger(), nullable=True),
     sa.Column('rules', sa.LargeBinary(), nullable=True),
     sa.Column('stored_ms', sa.BigInteger(), nullable=True),
+    sa.Column('behind_since_ms', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('sensor', name=op.f('pk_sensor_state'))
     )
     op.create_table('share',
