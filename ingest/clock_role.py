@@ -105,7 +105,7 @@ class Clock:
         self._outbox = Outbox(self.store, channels, self.settings.public_url)
         self._turn = Turn()
         self._upkeep = Upkeep()
-        self._watch = watching.Watch(("ingest", "work"))
+        self._watch = watching.Watch(("ingest", "work", "web"))
         self._story = Story(modes=("running",))  # a led clock is steered by who leads it
 
     def turn(self) -> None:
@@ -162,7 +162,7 @@ class Clock:
             continue
 
     def watch(self) -> None:
-        """See whether the ingester and the worker live."""
+        """See whether the ingester, the worker and the pages live."""
         with self.store.reading() as session:
             dead = self._watch.look(session)
             roles = watching.untold(session, self._watch.roles, dead)

@@ -26,8 +26,9 @@ from models.share import number_of, role_of, shares_agreed
 from models.times import iso
 
 SYSTEM = machine("clock")
-# Without these nobody is warned; without a worker papers and imports wait, and are not lost.
-SEVERITY_OF = {"ingest": "critical", "clock": "critical", "work": "high"}
+# Without the first two nobody is warned. Without a worker papers and imports wait, and are not
+# lost; without pages warnings still go out, but nobody can answer one, close, or read a notice.
+SEVERITY_OF = {"ingest": "critical", "clock": "critical", "work": "high", "web": "high"}
 RULE, SESSION_RULE, DISK_RULE, VERSION = "SYSTEM", "SYSTEM-SESSION", "SYSTEM-DISK", 1
 
 

@@ -13,7 +13,7 @@ from models.heartbeat import DEAD_AFTER, Heartbeat
 from models.share import role_of, shares_agreed
 from models.times import iso
 
-NEEDED = ("ingest", "clock", "work")
+NEEDED = ("ingest", "clock", "work", "web")
 
 
 def look_at_roles(session: Session, machine_now: datetime) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ def settings(sqlite_store: Store) -> Iterator[Settings]:
         start_clock(session, None)
         for role in ("admin", "manager", "duty"):
             a_person(session, role)
-        for role in ("ingest", "clock", "work"):
+        for role in ("ingest", "clock", "work", "web"):
             beat(session, role)
     store.data_dir.chmod(0o700)
     Reserve(store.data_dir, 1024 * 1024).hold()

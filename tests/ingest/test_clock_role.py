@@ -20,9 +20,11 @@ from models.lease import LASTS, hold, let_go
 from models.notice import Notice
 from models.people import Actor, Grant, machine
 from models.reading import Quarantined, RecentReading, SensorState, WaitingReading
+from models.reasons import Reason
 from models.settings import Settings
 from models.store import Store
 from models.times import to_ms
+from models.words.render import Reader, text
 from tests.ingest.alarms import NOW, a_person, an_alert, page_it
 from tests.readings import readings_of
 
@@ -420,6 +422,19 @@ def test_a_dead_worker_is_one_alert_and_leaves_the_sensors_alone(session: Sessio
     (alert,) = session.scalars(select(Alert).where(Alert.rule_code == "SYSTEM"))
     assert (alert.subject, alert.severity, alert.active) == ("system:work", "high", False)
     assert session.scalars(select(SensorState.silent_since_ms)).all() == [None]
+
+
+def test_dead_pages_are_told_by_mail_and_webhook_with_their_role(session: Session) -> None:
+    a_person(session)
+    beat(session, "web")
+    session.flush()
+
+    watching.tell(session, ["web"], {"web"}, NOW)
+
+    (alert,) = session.scalars(select(Alert).where(Alert.rule_code == "SYSTEM"))
+    assert (alert.subject, alert.severity, alert.active) == ("system:web", "high", True)
+    assert told(session, "page")
+    assert "`ridgewatch web`" in text(Reason.from_json(alert.reason), Reader("zh"))
 
 
 def test_a_part_that_fails_keeps_no_alert_from_the_next_in_line(session: Session) -> None:

@@ -101,22 +101,25 @@ def test_of_two_clocks_one_works_and_the_other_takes_over(any_house: House) -> N
     wait_until(lambda: works(second.pid), "the second clock works", within_s=30)
 
 
-def test_a_killed_ingester_is_one_critical_alert_that_clears_when_it_is_back(
-    house: House,
+@pytest.mark.parametrize(
+    ("role", "severity"), [("ingest", "critical"), ("web", "high")], ids=["ingest", "web"]
+)
+def test_a_killed_role_is_one_alert_that_clears_when_it_is_back(
+    role: str, severity: str, house: House
 ) -> None:
     house.start("clock").wait_for_text("role=clock")
-    ingester = house.start("ingest")
-    ingester.wait_until(lambda: house.beats("ingest"), "beats")
-    ingester.kill()
+    victim = house.start(role)
+    victim.wait_until(lambda: house.beats(role), "beats")
+    victim.kill()
 
     def states() -> list[tuple[str, str, bool]]:
         with house.store.reading() as session:
             rows = session.execute(select(Alert.subject, Alert.severity, Alert.active)).all()
             return [tuple(row) for row in rows]
 
-    wait_until(lambda: states() == [("system:ingest", "critical", True)], "one alert", within_s=45)
-    house.start("ingest")
-    wait_until(lambda: states() == [("system:ingest", "critical", False)], "clear", within_s=30)
+    wait_until(lambda: states() == [(f"system:{role}", severity, True)], "one alert", within_s=45)
+    house.start(role)
+    wait_until(lambda: states() == [(f"system:{role}", severity, False)], "clear", within_s=30)
 
 
 # All together.

@@ -14,7 +14,7 @@ from webapp.policies import public, token_only
 
 pages = Blueprint("health", __name__)
 
-ROLES = ("ingest", "clock", "work")
+ROLES = ("ingest", "clock", "work", "web")
 # Prometheus 3 fails a scrape whose type it doesn't know (peers §4.6).
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

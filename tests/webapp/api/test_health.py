@@ -4,6 +4,8 @@ import re
 from dataclasses import asdict
 from datetime import timedelta
 
+import pytest
+
 from ingest.receiver.publishing import Counts
 from models.clock import machine_now
 from models.closing import close_zone
@@ -37,18 +39,19 @@ def test_figures_are_for_this_machine_or_a_read_token(refused: Program) -> None:
         assert "ridgewatch_" not in stranger.text
 
 
-def test_a_role_that_has_died_makes_it_unready(program: Program) -> None:
+@pytest.mark.parametrize("role", ["ingest", "clock", "work", "web"])
+def test_a_role_that_has_died_makes_it_unready(program: Program, role: str) -> None:
     assert program.client.get("/readyz").json["ready"] is True
     with program.yard.store.writing() as session:
-        beat(session, "ingest")
+        beat(session, role)
         session.flush()
-        dead = session.get_one(Heartbeat, "ingest")
+        dead = session.get_one(Heartbeat, role)
         dead.beat_at = machine_now() - DEAD_AFTER - timedelta(seconds=1)
 
     answer = program.client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.json["checks"]["ingest"] is False
+    assert answer.json["checks"][role] is False
 
 
 def test_a_share_without_an_ingester_makes_it_unready(program: Program) -> None:
