@@ -1,4 +1,4 @@
-"""What falls due by itself as site time passes: escalation, ends of shelves, deadlines."""
+"""What falls due by itself as site time passes: escalation, shelves, deadlines, red tags."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ingest import escalation, reminders
 from models.clock import TICK
 from models.event import Event
+from models.hold import pause_on_red_tags
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,12 @@ Part = Callable[[Session, datetime], datetime | None]
 _NEWEST = f"SELECT max(number) FROM {Event.__tablename__}"
 
 
-PARTS: tuple[Part, ...] = (escalation.unshelve, escalation.escalate, reminders.remind)
+PARTS: tuple[Part, ...] = (
+    escalation.unshelve,
+    escalation.escalate,
+    reminders.remind,
+    pause_on_red_tags,
+)
 
 
 def turn(session: Session, now: datetime, parts: Sequence[Part] = PARTS) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Measured heavy rain, or weather that nobody measures, stops work on scaffolds by itself."""
+"""Heavy rain, weather that nobody measures, and a tag that ran out stop work on scaffolds."""
 
 import uuid
 from collections.abc import Mapping
@@ -83,6 +83,35 @@ def has_standing_scaffold(session: Session, site_id: uuid.UUID) -> bool:
     """Whether weather could stop anything here; asked before the rain is added up."""
     mine = select(Scaffold.id).where(Scaffold.site_id == site_id, Scaffold.state.in_(STANDING))
     return session.scalars(mine).first() is not None
+
+
+def pause_on_red_tags(session: Session, now: datetime, by: Actor | None = None) -> datetime | None:
+    """Pause what is under way on scaffolds whose tag turned red by time alone: nobody was there to.
+
+    Returns when the next tag with work on it would; the caller commits. No hold is stored: the
+    inspection that is overdue makes the tag green again, and who works there then goes on.
+    """
+    mine = select(Scaffold).where(
+        Scaffold.state == "handed_over", Scaffold.tasks.any(Task.state == "in_progress")
+    )
+    nexts = []
+    for scaffold in session.scalars(mine.order_by(Scaffold.code)):
+        state, ends_at = scaffold.state_at(now), scaffold.runs_out_at
+        if state in _RAN_OUT:
+            _pause(session, scaffold, state, now, by or machine("clock"))
+        elif ends_at is not None:
+            nexts.append(ends_at)
+    return min(nexts, default=None)
+
+
+_RAN_OUT = {"overdue": "hold.overdue", "out_of_use": "hold.unused"}
+
+
+def _pause(session: Session, scaffold: Scaffold, state: str, now: datetime, by: Actor) -> None:
+    stop_work(scaffold, "other", now=now, by=by)
+    due = iso(scaffold.next_due_at) if scaffold.next_due_at else None
+    occasion = f"{state}:{iso(scaffold.runs_out_at or now)}"
+    _tell_company(session, scaffold, occasion, reason(_RAN_OUT[state], due=due), now, by)
 
 
 def _hold_all(

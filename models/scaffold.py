@@ -188,6 +188,13 @@ class Scaffold(Workflow, Noun, Base):
         """Return the tag at an instant."""
         return tag_of(self.facts, now)
 
+    @property
+    def runs_out_at(self) -> datetime | None:
+        """Return the instant at which time alone turns the tag of one that is in use red."""
+        unused = None if self.used_at is None else self.used_at + UNUSED_AFTER
+        ends = [at + timedelta(seconds=1) for at in (self.next_due_at, unused) if at is not None]
+        return min(ends, default=None)
+
     def is_green(self, now: datetime) -> bool:
         """Whether somebody may go up to begin work. Amber is in date, but begins nothing new."""
         return self.tag(now).colour == "green"

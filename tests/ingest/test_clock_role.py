@@ -26,6 +26,9 @@ from models.store import Store
 from models.times import to_ms
 from models.words.render import Reader, text
 from tests.ingest.alarms import NOW, a_person, an_alert, page_it
+from tests.models.house import NOW as TEMPLES_NOW
+from tests.models.house import House as Temple
+from tests.models.test_hold import busy
 from tests.readings import readings_of
 
 MINUTE = timedelta(minutes=1)
@@ -435,6 +438,18 @@ def test_dead_pages_are_told_by_mail_and_webhook_with_their_role(session: Sessio
     assert (alert.subject, alert.severity, alert.active) == ("system:web", "high", True)
     assert told(session, "page")
     assert "`ridgewatch web`" in text(Reason.from_json(alert.reason), Reader("zh"))
+
+
+def test_the_clock_pauses_work_on_the_minute_in_which_a_tag_turns_red(session: Session) -> None:
+    house = Temple(session)
+    _, task = busy(house)
+    at_work, week = Turn(), 7 * 24 * 60
+
+    for minute in (1, week, week + 1):
+        assert task.state == "in_progress"
+        at_work(session, TEMPLES_NOW + minute * MINUTE)
+
+    assert task.state == "paused"
 
 
 def test_a_part_that_fails_keeps_no_alert_from_the_next_in_line(session: Session) -> None:

@@ -1,8 +1,11 @@
-"""Heavy rain and unknown weather stop scaffolds, their tasks and the permits, once per occasion."""
+"""Rain, unknown weather and a tag that ran out stop what is under way, once per occasion."""
+
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from models.errors import Refusal
 from models.event import Event
 from models.hold import (
     gauges_silent_since,
@@ -10,12 +13,13 @@ from models.hold import (
     hold_for_rain,
     hold_for_unknown_weather,
     is_heavy,
+    pause_on_red_tags,
 )
 from models.inspection import inspect, move
 from models.notice import Notice
 from models.permit import PERMIT, issue_permit
 from models.reasons import Reason
-from models.scaffold import Scaffold
+from models.scaffold import INSPECT_EVERY, UNUSED_AFTER, Scaffold
 from models.task import Task
 from models.workflow import actions_from
 from tests.models.house import ITEMS, House, after, says
@@ -170,3 +174,70 @@ def test_one_gauge_that_reports_is_enough_to_know_the_weather(house: House) -> N
     house.silences(silent, after(hours=1))
 
     assert gauges_silent_since(house.session, house.site) is None
+
+
+# A tag that turns red by time alone.
+
+
+@pytest.mark.parametrize(
+    ("used", "due", "code"),
+    [
+        (timedelta(0), INSPECT_EVERY, "hold.overdue"),
+        (-UNUSED_AFTER, timedelta(days=400), "hold.unused"),
+    ],
+    ids=["overdue", "unused"],
+)
+def test_work_stops_with_the_tag_that_ran_out_and_the_company_is_told(
+    house: House, used: timedelta, due: timedelta, code: str
+) -> None:
+    scaffold, task = busy(house)
+    scaffold.used_at, scaffold.next_due_at = NOW + used, NOW + due
+    ends = min(scaffold.next_due_at, scaffold.used_at + UNUSED_AFTER)
+    red = ends + timedelta(seconds=1)
+
+    assert pause_on_red_tags(house.session, NOW) == red
+    assert pause_on_red_tags(house.session, ends) == red
+    assert task.state == "in_progress"
+
+    for _ in range(2):
+        assert pause_on_red_tags(house.session, red) is None
+        house.session.flush()
+
+    assert (task.state, task.paused_why) == ("paused", "other")
+    assert scaffold.state == "handed_over"  # time alone stores nothing
+    mails = house.session.scalars(select(Notice).where(Notice.kind == "hold")).all()
+    assert [one.role for one in mails] == ["contractor"] * 2
+    for mail in mails:
+        assert mail.reason["code"] == code.replace("hold.", "hold.notice_")
+        assert all(scaffold.code in told for told in says(Reason.from_json(mail.reason)))
+
+
+def test_who_inspects_in_time_works_on_and_a_resumed_task_stops_once_more(house: House) -> None:
+    scaffold, task = busy(house)
+    first = NOW + INSPECT_EVERY
+    inspect(scaffold, ITEMS, by=house.supervisor, now=first)
+    assert pause_on_red_tags(house.session, first + timedelta(days=1)) is not None
+    assert task.state == "in_progress"
+
+    late = first + INSPECT_EVERY + timedelta(minutes=1)
+    pause_on_red_tags(house.session, late)
+    with pytest.raises(Refusal):
+        task.move("resume", by=house.foreman, now=late)
+    inspect(scaffold, ITEMS, by=house.supervisor, now=late)
+    task.move("resume", by=house.foreman, now=late)
+    assert task.state == "in_progress"
+    pause_on_red_tags(house.session, late + INSPECT_EVERY + timedelta(minutes=1))
+
+    assert task.state == "paused"
+    assert len(house.session.scalars(select(Notice).where(Notice.kind == "hold")).all()) == 4
+
+
+def test_work_that_needs_no_scaffold_and_green_ones_go_on(house: House) -> None:
+    scaffold, task = busy(house)
+    ground = house.task(scaffold.project)
+    ground.move("permit", by=house.manager, now=NOW)
+    ground.move("start", by=house.foreman, now=NOW)
+
+    pause_on_red_tags(house.session, NOW + INSPECT_EVERY + timedelta(minutes=1))
+
+    assert (task.state, ground.state) == ("paused", "in_progress")
