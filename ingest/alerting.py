@@ -17,10 +17,10 @@ from models.paging import page
 from models.people import machine
 from models.reasons import Reason, reason
 from models.sensor import Sensor
+from models.shut_silence import SILENT_WHERE_SHUT
 from models.times import from_ms, iso
 
 RULE = machine("rule")
-SILENT_WHERE_SHUT = "high"
 
 
 def write(session: Session, found: Sequence[Found], now: datetime) -> None:
@@ -127,7 +127,7 @@ def _tells(alert: Alert, one: Found) -> bool:
 def _weighed(session: Session, one: Found) -> Verdict:
     """Return the verdict; silence weighs more where the stone is known to move (domain §5.5)."""
     verdict = _verdict(one)
-    if one.rule.kind != "silence" or verdict.to != "raised":
+    if one.rule.kind != "silence" or verdict.to in ("cleared", "latched"):
         return verdict
     if rank(verdict.severity) >= rank(SILENT_WHERE_SHUT):
         return verdict

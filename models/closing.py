@@ -19,7 +19,9 @@ from models.reasons import Reason, reason
 from models.registry import Building, Element, Site, Zone
 from models.rights import require_right
 from models.sensor import Sensor
+from models.shut_silence import raise_silences
 from models.times import iso
+from models.workflow import session_of
 from models.zoning import proposed_radius_m, zone_of_building, zone_scope, zones_with
 
 
@@ -120,6 +122,7 @@ def issue(closure: Closure, *, by: Actor, now: datetime) -> None:
     closure.review_due_at = now + REVIEW_WITHIN
     due = reason("closure.issued", countersign_by=iso(closure.countersign_due_at))
     closure.step("issue", by=by, now=now, why=due)
+    raise_silences(session_of(closure), closure, now)
 
 
 def _refuse_second(session: Session, zone: Zone, supersedes: Closure | None, draft: bool) -> None:

@@ -15,12 +15,13 @@ from models.notice import Notice
 from models.people import Actor, Grant, machine
 from models.reading import DAY_S, HOUR_S, Channel, Quarantined, RainEpisode, Rollup, WaitingReading
 from models.readings import bars, latest, raw
+from models.reasons import Reason
 from models.registry import Building
 from models.retirement import retire_sensor
 from models.sensor import Sensor
 from models.store import Store
 from models.times import to_ms
-from tests.ingest.house import CRACK_RULE, NOW, House, crack, rain, registry, senml
+from tests.ingest.house import CRACK_RULE, NOW, SILENCE_RULE, House, crack, rain, registry, senml
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -445,3 +446,54 @@ def test_a_battery_change_leaves_what_is_odd_odd(house: House) -> None:
     house.feed(crack(0.2, NOW + 2 * MINUTE))
 
     assert [quality for _, _, quality in house.readings()] == [1, 3]
+
+
+def test_a_silence_that_stands_where_a_zone_is_shut_rises_and_pages(house: House) -> None:
+    house.feed(crack(0.5), rain(1.0))
+    house.tick(NOW + 46 * MINUTE)
+    shut_at = NOW + HOUR
+    with house.store.writing() as session:
+        for alert in session.scalars(select(Alert)):
+            alert.acknowledge(by=Actor("person"), now=shut_at)
+        hall = session.scalars(select(Building)).one()
+        officer = Actor("person", grants=(Grant(hall.site.organisation_id, "duty"),))
+        close_building(session, hall, by=officer, now=shut_at)
+
+    assert sorted((one.subject, one.severity, one.acknowledged) for one in house.alerts()) == [
+        ("sensor:hill/C-01", "high", False),
+        ("sensor:hill/R-01", "high", False),  # it serves the site, and so the hall
+    ]
+    house.tick(shut_at + HOUR)
+    assert {one.severity for one in house.alerts()} == {"high"}
+    with house.store.reading() as session:
+        told = session.scalars(select(Notice)).all()
+        assert [(one.kind, one.severity) for one in told] == [("page", "high")] * 2
+        why = Reason.from_json(Reason.from_json(told[0].reason).values["why"])
+        assert why.code == "silence.zone_shut"
+    heard = crack(0.5, shut_at + HOUR), crack(0.5, shut_at + HOUR + 15 * MINUTE)
+    house.feed(*heard, now=shut_at + 2 * HOUR)
+    assert [one.active for one in house.alerts() if one.subject.endswith("C-01")] == [False]
+
+
+def test_shutting_a_zone_raises_no_silence_elsewhere_and_no_other_alert(house: House) -> None:
+    document = registry([CRACK_RULE, SILENCE_RULE])
+    (hall,) = document["sites"][0]["buildings"]
+    (like,) = hall["sensors"]
+    tower = {**hall, "code": "tower", "name": {"zh": "塔", "en": "tower"}}
+    tower["sensors"] = [
+        {**like, "code": "C-02", "source": {"device": "node-3", "channel": "crack"}}
+    ]
+    document["sites"][0]["buildings"].append(tower)
+    house.load(document, NOW - HOUR)
+    house.feed(crack(1.4), senml("node-3", "crack", 0.5, NOW))
+    house.tick(NOW + 46 * MINUTE)
+    with house.store.writing() as session:
+        hall = session.scalars(select(Building).where(Building.code == "hall")).one()
+        officer = Actor("person", grants=(Grant(hall.site.organisation_id, "duty"),))
+        close_building(session, hall, by=officer, now=NOW + HOUR)
+
+    assert sorted((one.rule_code, one.subject[-4:], one.severity) for one in house.alerts()) == [
+        ("Q1", "C-01", "high"),
+        ("Q1", "C-02", "low"),
+        ("WIDE", "C-01", "medium"),
+    ]
