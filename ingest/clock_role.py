@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.orm import Session
 
-from ingest import housekeeping, moving, partitions, watching
+from ingest import housekeeping, moving, partitions, strangers, watching
 from ingest.email import Email
 from ingest.falling_due import Turn
 from ingest.outbox import Channel, Outbox
@@ -182,6 +182,7 @@ class Clock:
             now = site_now(session)
             housekeeping.tidy(session, now)
             partitions.make_ahead(session, now)
+        strangers.forget(self.store, now)
 
     def keep_up(self) -> None:
         """Put sensors that need a hand on the maintenance list."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, cast
 
@@ -90,16 +91,28 @@ class Heard:
             "topic": "" if claimed else message.topic[:LONGEST_TOPIC],
         }
 
-    def write(self, session: Session, now: datetime) -> None:
-        """Write it all; the caller commits."""
+    def leave_out(self, places: Iterable[tuple[str, str]]) -> None:
+        """Take back what was noted of channels that are not to be written down."""
+        for place in places:
+            self.channels.pop(place, None)
+
+    def write(
+        self,
+        session: Session,
+        now: datetime,
+        admits: Callable[[str], bool] = lambda device: True,
+    ) -> None:
+        """Write it all, of new devices those that `admits` says; the caller commits."""
         note_channels(session, self.channels)
-        _write_devices(session, self.devices, now)
+        _write_devices(session, self.devices, now, admits)
         self.devices, self.channels = {}, {}
         if len(self._told) > MOST_TOLD:
             self._told.clear()
 
 
-def _write_devices(session: Session, heard: dict[str, bool], now: datetime) -> None:
+def _write_devices(
+    session: Session, heard: dict[str, bool], now: datetime, admits: Callable[[str], bool]
+) -> None:
     if not heard:
         return
     table = cast(Table, Device.__table__)
@@ -110,7 +123,7 @@ def _write_devices(session: Session, heard: dict[str, bool], now: datetime) -> N
             select(Device.code, Device.qos0).where(Device.code.in_(some))
         )
     }
-    new = [code for code in sorted(heard) if code not in known]
+    new = [code for code in sorted(heard) if code not in known and admits(code)]
     if new:
         rows = [
             {

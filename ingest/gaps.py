@@ -6,7 +6,7 @@ what it had not reached is no gap. Retained and redelivered messages never begin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +50,23 @@ class Gaps:
         self._touched: set[str] = set()
         self._rows = GapRows()
 
-    def note(self, session: Session, decoded: Sequence[tuple[Message, Decoded]]) -> None:
-        """Follow the counts of a batch, in order of arrival, in the caller's transaction."""
+    def note(
+        self,
+        session: Session,
+        decoded: Sequence[tuple[Message, Decoded]],
+        admits: Callable[[str], bool] = lambda source: True,
+    ) -> None:
+        """Follow the counts of a batch, in order of arrival, in the caller's transaction.
+
+        Of senders that have not counted before, those that `admits` says.
+        """
         counted = [(message, outcome) for message, outcome in decoded if outcome.counts]
         if not counted:
             return
         self._read(session, {one.source for _, outcome in counted for one in outcome.counts})
         for message, outcome in counted:
             for count in outcome.counts:
-                self._follow(session, count, message)
+                self._follow(session, count, message, admits)
 
     def write(self, session: Session) -> None:
         """Write how far the senders have counted; the caller commits."""
@@ -80,11 +88,13 @@ class Gaps:
             rows = session.execute(select(*columns).where(DeviceCount.source.in_(some)))
             self._known.update((row[0], Known(*row)) for row in rows)
 
-    def _follow(self, session: Session, count: Count, message: Message) -> None:
+    def _follow(
+        self, session: Session, count: Count, message: Message, admits: Callable[[str], bool]
+    ) -> None:
         known, at_ms = self._known[count.source], count.at_ms or message.received_ms
         again = message.retain or message.dup
         if known is None:
-            if not again:
+            if not again and admits(count.source):
                 self._known[count.source] = _begun(count, at_ms)
                 self._touched.add(count.source)
             return

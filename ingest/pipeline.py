@@ -33,6 +33,7 @@ from ingest.rulebook import Rulebook
 from ingest.saving import may_lag
 from ingest.spoke import Spoke
 from ingest.storing import LATE_MS, Refused, Row
+from ingest.strangers import Strangers
 from ingest.unjudged import unjudged
 from ingest.watermarks import Watermarks
 from ingest.weak import Weak
@@ -85,6 +86,7 @@ class Pipeline:
         self.profiles = OwnProfiles()
         self.repeats = Repeats()
         self.exactly_once = ExactlyOnce()
+        self.strangers = Strangers()
         self.heard = Heard()
         self.gaps = Gaps()
         self.weak = Weak()
@@ -140,6 +142,7 @@ class Pipeline:
             self.judges.save(session, 0, whole=True)
         bindings, rulebook = Bindings.load(session, version), Rulebook.load(session)
         self.weak.recall(session, bindings.by_device)
+        self.strangers.know(bindings.by_device)
         self.heard.sensors = len(bindings.sensors)
         now_ms = None if now is None else to_ms(now)
         if self.commons is None:
@@ -161,6 +164,7 @@ class Pipeline:
         judges = self._at_work()
         if self.commons is not None:
             self.commons.before_batch(session, judges, self.rain, decoded)
+        self.strangers.begin(to_ms(now))
         batch = Batch(decoded, found=judges.adopted)
         judges.adopted = []
         if decoded:
@@ -173,8 +177,8 @@ class Pipeline:
                 self._take_one(session, judges, batch, message, outcome)
         rollups.keep(session, judges.bindings.sensors, batch.rows.values())
         storing.quarantine(session, batch.refused)
-        storing.keep_waiting(session, batch.waiting)
-        self.gaps.note(session, decoded)
+        self._keep_waiting(session, batch)
+        self.gaps.note(session, decoded, self.strangers.admits_sender)
         alerting.write(session, batch.found, now)
         late = judges.again(session, batch.out_of_order)
         alerting.write_late(session, [one for one in late if one.late], now)
@@ -202,7 +206,8 @@ class Pipeline:
         """
         self.lessons.save(session)
         self.exactly_once.save(session)
-        self.heard.write(session, now)
+        self.heard.write(session, now, self.strangers.admits_device)
+        self.strangers.save(session)
         self.gaps.write(session)
         self.rain.save(session)
         if self.judges is not None:
@@ -243,6 +248,20 @@ class Pipeline:
         """Return the instant up to which every source has told all, once all have spoken."""
         until_ms = self.watermarks.until_ms()
         return None if until_ms is None else from_ms(until_ms)
+
+    def _keep_waiting(self, session: Session, batch: Batch) -> None:
+        """Keep what nobody has claimed, of channels that are written down at all."""
+        if not batch.waiting:
+            return
+        away = self.strangers.of_channels(
+            session, ((one["device"], one["channel"]) for one in batch.waiting)
+        )
+        if away:
+            self.heard.leave_out(away)
+            batch.waiting = [
+                one for one in batch.waiting if (one["device"], one["channel"]) not in away
+            ]
+        storing.keep_waiting(session, batch.waiting)
 
     def _at_work(self) -> Judges:
         if self.judges is None:

@@ -39,6 +39,7 @@ from models import (  # noqa: F401  (imported for their tables and guards)
     share,
     task,
     task_guards,
+    turned_away,
 )
 from models.base import Base
 

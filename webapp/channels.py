@@ -16,6 +16,7 @@ from models.registry import Site
 from models.said import said_last
 from models.scene import sensors_where
 from models.sensor import Sensor
+from models.turned_away import turned_away_lately
 from models.units import QUANTITIES
 from webapp.db import begin_write, commit, db, site_now
 from webapp.filters import name, t
@@ -59,6 +60,7 @@ def index() -> str:
         state=state,
         may=g.actor.has_role(*CLAIMERS),
         most=LISTED,
+        away=turned_away_lately(db.session(), site_now()),
         sites=[(site.code, name(site.name)) for site in sites],
         quantities=[(code, t(f"quantity.{code}")) for code in QUANTITIES],
     )

@@ -1,6 +1,7 @@
 """Rules, quarantine, channels, registry, events and outbox: for engineers and administrators."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -10,6 +11,8 @@ from models.notice import Notice
 from models.reasons import reason
 from models.registry import Site
 from models.sensor import Sensor
+from models.times import to_ms
+from models.turned_away import TurnedAway
 from tests.webapp.cast import Cast
 from tests.webapp.world import NOW, World, make_world
 
@@ -227,3 +230,14 @@ def test_a_notice_that_failed_says_why(world):
 )
 def test_contractors_are_kept_out(world, path):
     assert world.cast.signed_in("contractor").get(path).status_code == 403
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, True), (1, True), (2, False)])
+def test_names_that_were_turned_away_are_told_where_channels_are_listed(world, days, told):
+    with world.writing() as session:
+        day_ms = to_ms(NOW.replace(hour=0, minute=0, second=0) - timedelta(days=days))
+        session.add(TurnedAway(day_ms=day_ms, names=41, readings=97, device="ghost", channel="x"))
+
+    page = world.cast.signed_in("engineer").get("/channels/?lang=en").text
+
+    assert ("41 names were turned away, with 97 readings" in page) == told

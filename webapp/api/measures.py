@@ -19,6 +19,7 @@ from models.reading import Channel, Quarantined, SensorState
 from models.registry import Site
 from models.scaffold import STANDING, Scaffold
 from models.sensor import Sensor
+from models.turned_away import turned_away_in_all
 
 _COUNTED = {
     "received": "Messages since the receiver started.",
@@ -68,6 +69,19 @@ def _all(
     )
     yield "sensors_silent", "gauge", "Sensors that are not heard.", [({}, _silent(session))]
     yield "channels_unclaimed", "gauge", "Channels that wait.", [({}, _unclaimed(session))]
+    names, readings = turned_away_in_all(session)
+    yield (
+        "names_turned_away_total",
+        "counter",
+        "Invented devices and channels that were not written down.",
+        [({}, names)],
+    )
+    yield (
+        "readings_turned_away_total",
+        "counter",
+        "Readings of such channels, which were not kept.",
+        [({}, readings)],
+    )
     yield (
         "quarantined_messages",
         "gauge",

@@ -311,6 +311,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_user')),
     sa.UniqueConstraint('email', name=op.f('uq_user_email'))
     )
+    op.create_table('turned_away',
+    sa.Column('day_ms', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('names', sa.BigInteger(), nullable=False),
+    sa.Column('readings', sa.BigInteger(), nullable=False),
+    sa.Column('device', sa.String(), nullable=False),
+    sa.Column('channel', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('day_ms', name=op.f('pk_turned_away'))
+    )
     op.create_table('waiting_reading',
     sa.Column('device', sa.String(), nullable=False),
     sa.Column('channel', sa.String(), nullable=False),

@@ -13,6 +13,7 @@ from models.heartbeat import DEAD_AFTER, Heartbeat, beat
 from models.key_use import Seen, note_use
 from models.keys import add_key
 from models.people import machine
+from models.turned_away import TurnedAway
 from tests.models.house import NOW
 from tests.webapp.api.program import Program
 
@@ -74,6 +75,9 @@ def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
             note_use(house.session, {node: Seen(1, slowed_ms=slowed_ms)})
         counts = {"connections": 3, **asdict(Counts(received=12, refused=4, oversize=2))}
         beat(house.session, "ingest", facts={"receiver": counts})
+        for day in (0, 1):
+            away = {"names": 3, "readings": 8, "device": "ghost", "channel": "x"}
+            house.session.add(TurnedAway(day_ms=day, **away))
 
     answer = program_everywhere.client.get("/metrics")
 
@@ -85,6 +89,8 @@ def test_figures_are_prometheus_text(program_everywhere: Program) -> None:
     assert "ridgewatch_closures_active 1" in lines
     told = 'ridgewatch_last_observation_timestamp_seconds{sensor="tianning/C-07"} 1647838800'
     assert told in lines
+    assert "ridgewatch_names_turned_away_total 6" in lines
+    assert "ridgewatch_readings_turned_away_total 16" in lines
     assert "ridgewatch_receiver_connections 3" in lines
     assert "ridgewatch_receiver_received_total 12" in lines
     assert "ridgewatch_receiver_refused_total 4" in lines
