@@ -1,6 +1,7 @@
 """What the pipeline promises: each message once, each verdict once, nothing false or lost."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -473,6 +474,31 @@ def test_a_silence_that_stands_where_a_zone_is_shut_rises_and_pages(house: House
     heard = crack(0.5, shut_at + HOUR), crack(0.5, shut_at + HOUR + 15 * MINUTE)
     house.feed(*heard, now=shut_at + 2 * HOUR)
     assert [one.active for one in house.alerts() if one.subject.endswith("C-01")] == [False]
+
+
+def test_a_zone_is_shut_while_the_ingester_writes_of_its_silence(postgres_store: Store) -> None:
+    house = House(postgres_store)
+    house.feed(crack(0.5))
+    house.tick(NOW + 46 * MINUTE)
+
+    def shut() -> None:
+        with house.store.writing() as session:
+            hall = session.scalars(select(Building)).one()
+            officer = Actor("person", grants=(Grant(hall.site.organisation_id, "duty"),))
+            close_building(session, hall, by=officer, now=NOW + HOUR)
+
+    with ThreadPoolExecutor(1) as pool:
+        with house.store.writing() as session:
+            alert = session.scalars(select(Alert)).one()
+            alert.become_known(by=machine("rule"), now=NOW + HOUR, why=Reason("alert.sensor_heard"))
+            session.flush()
+            shutting = pool.submit(shut)
+            with pytest.raises(TimeoutError):
+                shutting.result(timeout=1)
+        shutting.result(timeout=20)
+
+    (alert,) = house.alerts()
+    assert (alert.severity, alert.unknown) == ("high", False)
 
 
 def test_shutting_a_zone_raises_no_silence_elsewhere_and_no_other_alert(house: House) -> None:
