@@ -80,7 +80,8 @@ def show_work(key: str) -> str:
     events, now = history_of(row), site_now()
     one = see(db.session(), [row.sensor], [], now)[0]
     people = staff_at(db.session(), row.site_id, machine_now())
-    heard_ms = one.latest.heard_ms
+    # One whose clock is off has been heard all the time, and its line ends by itself.
+    heard_ms = None if row.kind == "clock_off" else one.latest.heard_ms
     return render_template(
         "maintenance/show.html",
         row=row,

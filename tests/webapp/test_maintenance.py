@@ -118,6 +118,20 @@ def test_a_sensor_that_speaks_again_is_told_and_stays_on_the_list(world):
     assert "Heard again" in page and row(world, code).state == "open"
 
 
+def test_a_clock_that_is_off_was_heard_all_the_time_and_is_set(world):
+    with world.writing() as session:
+        since = NOW - timedelta(hours=5)
+        why = reason("maintenance.clock_off", sensor="C-01", since=iso(since))
+        sensor, clock = world.sensor(session, "C-01", "tianning"), machine("clock")
+        how = {"since": since, "by": clock, "now": NOW}
+        code = open_maintenance(session, sensor, "clock_off", "low", why, **how).code
+
+    page = world.cast.signed_in("keeper").get(f"/maintenance/{code}?lang=en").text
+
+    assert "Clock off" in page and "Heard again" not in page
+    assert '<option value="clock_set" selected>Clock set' in page
+
+
 def test_the_work_of_another_site_is_not_found(world):
     code = need(world, site="tower")
     browser = world.cast.of_site("engineer", world.cast.site_id)
