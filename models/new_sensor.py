@@ -102,14 +102,12 @@ def pin_sensor(
     return pin
 
 
-def zero_sensor(
-    sensor: Sensor, shows: float, reads: float, *, by: Actor, now: datetime, note: str
-) -> None:
+def zero_sensor(sensor: Sensor, shows: float, reads: float, *, by: Actor, now: datetime) -> None:
     """Begin an epoch in which what it reads now is shown as `shows`, in its canonical unit."""
     require_right("sensor.install", by, sensor.site_id)
     scale = sensor.epochs[-1].scale if sensor.epochs else 1.0
     offset = round(shows - reads * scale, 6)
-    sensor.begin_epoch("re-zero", by=by, now=now, offset=offset, note=note)
+    sensor.begin_epoch("re-zero", by=by, now=now, offset=offset)
 
 
 def _known(session: Session, site: Site, code: str) -> bool:

@@ -78,10 +78,15 @@ def canonical_unit(quantity: str) -> str:
 _SYMBOLS = {"degC": "°C", "deg": "°", "um/m": "µm/m", "%vol": "% vol", "%RH": "% RH"}
 
 
+def sign(unit: str | None) -> str:
+    """Return a unit as a person reads it, °C for degC; a device's own stays as it is."""
+    return _SYMBOLS.get(unit or "", unit or "")
+
+
 def symbol(quantity: str | None) -> str:
     """Return the unit of `quantity` as a person reads it in any language; empty where unknown."""
     known = QUANTITIES.get(quantity or "")
-    return _SYMBOLS.get(known.unit, known.unit) if known else ""
+    return sign(known.unit) if known else ""
 
 
 def rounded(value: float, quantity: str | None) -> float:

@@ -13,6 +13,7 @@ from werkzeug.routing import BuildError
 
 from models.reasons import Reason
 from models.times import from_ms, iso
+from models.units import sign
 from models.words.render import name_of, number, phrase, text
 from webapp.db import site_now
 from webapp.reader import current_reader
@@ -184,6 +185,7 @@ def add_filters(app: Flask) -> None:
         span=span,
         left=left,
         number=with_unit,
+        sign=sign,
     )
     app.jinja_env.globals.update(
         t=t,

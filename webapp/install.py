@@ -81,9 +81,12 @@ def node() -> ResponseReturnValue:
     if not asked or "\x00" in asked:
         return redirect(url_for("install.index"))
     rows = _channels(asked)
-    claimed = _sensors_of(asked)
+    device = rows[0].device if rows else asked
+    claimed = _sensors_of(device)
     said = said_last(db.session(), rows)
-    return render_template("install/node.html", device=asked, rows=rows, claimed=claimed, said=said)
+    return render_template(
+        "install/node.html", device=device, rows=rows, claimed=claimed, said=said
+    )
 
 
 def _channels(asked: str) -> Sequence[Channel]:
@@ -191,7 +194,7 @@ def install() -> ResponseReturnValue:
     if pinned is not None:
         pin_sensor(session, sensor, *pinned, **act)
     if shows is not None and reads is not None:
-        zero_sensor(sensor, shows, reads, note=t("install.zero_note"), **act)
+        zero_sensor(sensor, shows, reads, **act)
     commit()
     flash(t("install.done", sensor=sensor.code), "done")
     return redirect(url_for("install.wait", site=site.code, code=sensor.code), 303)

@@ -42,10 +42,12 @@ def speaks(
     minutes: float = -2,
     device: str = NODE,
     pipeline: Pipeline | None = None,
+    name: str = "crack",
+    unit: str = "mm",
 ) -> None:
     """Let a node send one reading, as the ingester takes it."""
     at = NOW + timedelta(minutes=minutes)
-    pack = [{"bn": f"{device}:", "bt": at.timestamp(), "n": "crack", "u": "mm", "v": value}]
+    pack = [{"bn": f"{device}:", "bt": at.timestamp(), "n": name, "u": unit, "v": value}]
     topic = f"ridgewatch/tianning/{device}/senml"
     message = Message(topic, json.dumps(pack).encode(), to_ms(at), qos=1)
     pipeline = pipeline or Pipeline()
@@ -94,6 +96,18 @@ def installed(world: World, code: str = "C-03") -> Sensor:
 )
 def test_a_label_tells_the_device_however_it_is_written(label, device):
     assert device_on(label) == device
+
+
+def test_units_and_quantities_are_told_in_a_persons_words(world):
+    speaks(world, 8.25, name="air", unit="Cel")
+    keeper = world.cast.signed_in("keeper")
+
+    for path in (f"node?device={NODE}", f"channel?device={NODE}&channel=air"):
+        page = keeper.get(f"/install/{path}&lang=en").text
+        assert "°C" in page and "degC</" not in page
+    answer = keeper.post("/install/channel?lang=en", form(world, channel="air", unit="furlong"))
+
+    assert "Crack width is not measured in “furlong”." in answer.text
 
 
 def test_letters_of_another_case_find_the_node_if_there_is_only_one():
@@ -158,6 +172,7 @@ def test_a_label_leads_to_the_node_whatever_its_letters(world):
     page = browser.get(answer.location).text
 
     assert "crack" in page and "/install/channel?" in page
+    assert f"{NODE}</h1>" in page
 
 
 def test_a_node_that_is_not_heard_yet_is_waited_for(world):
@@ -176,6 +191,7 @@ def test_a_sensor_is_installed_with_place_pin_and_zero_in_one_go(world):
     sensor = installed(world)
     assert [epoch.kind for epoch in sensor.epochs] == ["install", "re-zero"]
     assert (sensor.epochs[-1].offset, sensor.epochs[-1].device) == (-1.5, NODE)
+    assert sensor.epochs[-1].note == ""  # a sentence would stay in the technician's language
     with world.store.reading() as session:
         pin = session.scalars(select(Pin).where(Pin.sensor_id == sensor.id)).one()
         assert (pin.x, pin.y) == (0.25, 0.5)
