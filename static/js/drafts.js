@@ -11,13 +11,18 @@ const store = {
   drop(key) { try { localStorage.removeItem(key); } catch { /* private */ } },
 };
 
-const keyOf = (form) => `${PREFIX}${location.pathname} ${new URL(form.action, location.href).pathname} ${form.id}`;
+// `data-draft` may name what the form is about, where the address alone does not tell it.
+const keyOf = (form) => `${PREFIX}${location.pathname} ${new URL(form.action, location.href).pathname} ${form.id || form.dataset.draft}`;
 
 function fields(form) {
-  return [...form.elements].filter((field) => field.name && !['hidden', 'password', 'file', 'submit', 'button'].includes(field.type));
+  return [...form.elements].filter((field) => field.name && (isDrawn(field) || !['hidden', 'password', 'file', 'submit', 'button'].includes(field.type)));
 }
 
+// A hidden field that a person fills by a tap, such as a place on a drawing; empty until then.
+const isDrawn = (field) => field.type === 'hidden' && 'keep' in field.dataset;
+
 function isPristine(field) {
+  if (isDrawn(field)) return field.value === '';
   if (field.type === 'checkbox' || field.type === 'radio') return field.checked === field.defaultChecked;
   if (field.nodeName === 'SELECT') return ![...field.options].some((one) => one.selected && !one.defaultSelected) ;
   return field.value === field.defaultValue;
@@ -42,7 +47,9 @@ function restore(form) {
     if (['checkbox', 'radio'].includes(field.type)) { if (field.checked !== (value !== null)) { field.checked = value !== null; changed = true; } }
     else if (field.value !== value) { field.value = value; changed = true; }
   }
-  if (changed) tell(form);
+  if (!changed) return;
+  form.dispatchEvent(new CustomEvent('draftrestored'));
+  tell(form);
 }
 
 function tell(form) {
@@ -58,17 +65,19 @@ function tell(form) {
   form.prepend(note);
 }
 
-// A draft goes when the page after the submit is no refusal: then the form has been taken.
+// A draft goes when the page that the submit led to is no refusal: then the form has been taken.
+// Whoever comes back to the form, or opens it anew, was led there by no submit: the signal was lost.
 function dropTaken() {
   let sent = null;
-  try { sent = sessionStorage.getItem(SENT); sessionStorage.removeItem(SENT); } catch { /* private */ }
-  const kept = document.querySelector('[data-focus], input[name="again_to"]');
-  if (sent && !kept) store.drop(sent);
+  try { sent = JSON.parse(sessionStorage.getItem(SENT)); sessionStorage.removeItem(SENT); } catch { /* private */ }
+  if (!sent || document.querySelector('[data-focus], input[name="again_to"]')) return;
+  const isBack = performance.getEntriesByType('navigation')[0]?.type === 'back_forward';
+  if (!isBack && document.referrer === sent.from) store.drop(sent.key);
 }
 
 dropTaken();
 for (const form of document.querySelectorAll('form[data-draft]')) {
   restore(form);
   form.addEventListener('input', () => { if (fields(form).some((field) => !isPristine(field))) keep(form); });
-  form.addEventListener('submit', () => { keep(form); try { sessionStorage.setItem(SENT, keyOf(form)); } catch { /* private */ } });
+  form.addEventListener('submit', () => { keep(form); try { sessionStorage.setItem(SENT, JSON.stringify({ key: keyOf(form), from: location.href.split('#')[0] })); } catch { /* private */ } });
 }

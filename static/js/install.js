@@ -47,11 +47,29 @@ function mark(field, x, y) {
   document.querySelector('[data-pin-y]').value = y.toFixed(4);
 }
 
+function markAgain() {
+  const [drawing, x, y] = ['drawing', 'x', 'y'].map((name) => document.querySelector(`[data-pin-${name}]`).value);
+  for (const field of document.querySelectorAll('[data-pin]')) {
+    if (drawing === field.dataset.pin && x && y) mark(field, Number(x), Number(y));
+  }
+}
+
+function unmark() {
+  for (const pin of document.querySelectorAll('[data-pin-mark]')) pin.setAttribute('visibility', 'hidden');
+  for (const name of ['drawing', 'x', 'y']) document.querySelector(`[data-pin-${name}]`).value = '';
+}
+
 for (const field of document.querySelectorAll('[data-pin]')) {
   field.querySelector('svg').addEventListener('click', (event) => {
     const frame = event.currentTarget.getBoundingClientRect();
     mark(field, (event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height);
+    field.dispatchEvent(new Event('input', { bubbles: true }));  // the form's draft keeps it
   });
-  const [drawing, x, y] = ['drawing', 'x', 'y'].map((name) => document.querySelector(`[data-pin-${name}]`).value);
-  if (drawing === field.dataset.pin && x && y) mark(field, Number(x), Number(y));  // shown again
+}
+
+const form = document.querySelector('[data-pin-drawing]')?.form;
+if (form) {
+  markAgain();
+  form.addEventListener('draftrestored', markAgain);
+  form.addEventListener('reset', unmark);
 }

@@ -337,6 +337,44 @@ def test_the_technicians_path_on_a_phone(world, origin, people, tmp_path, langua
         assert readings_of(session, sensor.key)
 
 
+def test_a_lost_signal_costs_nothing_that_was_typed_or_tapped(world, origin, people):
+    speaks(world, 1.5)
+    page = people.page(**PHONE)
+    let_in(page, world, origin)
+    form_page = f"{origin}/install/channel?device={NODE}&channel=crack"
+    page.goto(form_page)
+    page.locator("[data-pin] svg").first.click(position={"x": 100, "y": 60})
+    page.locator("#f-code").fill("C-77")
+    page.locator("#f-shows").fill("0")
+    tapped = page.locator("[data-pin-x]").input_value()
+    send = page.locator("form.card button[type=submit]")
+
+    page.context.set_offline(True)
+    send.click()
+    expect(page.locator(".no-signal")).to_contain_text("nothing was sent")
+    assert page.url == form_page
+    page.context.set_offline(False)
+    expect(page.locator(".no-signal")).to_have_count(0)
+
+    page.route("**/install/channel", lambda route: route.abort())  # lost on the way
+    send.click()
+    expect(page).to_have_url("chrome-error://chromewebdata/")
+    page.unroute("**/install/channel")
+    page.goto(form_page)
+
+    expect(page.locator(".kept")).to_be_visible()
+    assert page.locator("#f-code").input_value() == "C-77"
+    assert page.locator("[data-pin-x]").input_value() == tapped != ""
+    expect(page.locator("[data-pin-mark]").first).to_be_visible()
+    send.click()
+    expect(page.locator("#lamp")).to_be_visible()
+    sensor = installed(world, "C-77")
+    with world.store.reading() as session:
+        pin = session.scalars(select(Pin).where(Pin.sensor_id == sensor.id)).one()
+        assert f"{pin.x:.4f}" == tapped
+    assert page.evaluate("Object.keys(localStorage)") == []
+
+
 def test_the_technicians_path_without_scripts(world, origin, people, tmp_path):
     speaks(world, 1.5)
     page = people.page(**PHONE, java_script_enabled=False)
