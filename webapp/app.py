@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from sqlalchemy.orm import configure_mappers
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -147,8 +148,23 @@ def _may_control_clock() -> bool:
 
 
 def _here() -> str:
-    """Return this page's address, to come back to; a form's page for one that was refused."""
-    return request.full_path.rstrip("?") if request.method == "GET" else request.path
+    """Return this page's address, to come back to; of a form that was refused its own page's."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    came = urlsplit(request.referrer or "")
+    if came.netloc == request.host and _opens(came.path):
+        return f"{came.path}?{came.query}" if came.query else came.path
+    path = request.path
+    while not _opens(path):  # /channels/claim is only sent to; /channels/ can be opened
+        above = path[: path.rstrip("/").rfind("/") + 1]
+        path = above if _opens(above) else above.rstrip("/")
+    return path or "/"
+
+
+def _opens(path: str) -> bool:
+    """Whether there is a page at a path."""
+    adapter = current_app.create_url_adapter(request)
+    return path in ("", "/") or (adapter is not None and adapter.test(path, "GET"))
 
 
 def _prepare_templates(app: Flask) -> None:

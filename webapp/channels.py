@@ -13,6 +13,7 @@ from models.proposal import Proposal, fits, propose
 from models.reading import Channel
 from models.reasons import reason
 from models.registry import Site
+from models.rights import MAY_BEGIN
 from models.said import said_last
 from models.scene import sensors_where
 from models.sensor import Sensor
@@ -59,6 +60,7 @@ def index() -> str:
         said=said_last(db.session(), rows),
         state=state,
         may=g.actor.has_role(*CLAIMERS),
+        installs=g.actor.has_role(*MAY_BEGIN["sensor.install"]),
         most=LISTED,
         away=turned_away_lately(db.session(), site_now()),
         sites=[(site.code, name(site.name)) for site in sites],

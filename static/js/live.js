@@ -9,10 +9,11 @@ const READINGS_AT_MOST_EVERY_MS = 10_000;  // new readings alone may wait; what 
 const LOST_AFTER_FAILURES = 3;
 const LONGEST_WAIT_MS = 10_000;
 
-let url, shown, failures = 0, lostSince = 0, refreshedAt = 0, pending = null, timer = 0, running = false;
+let url, from, shown, failures = 0, lostSince = 0, refreshedAt = 0, pending = null, timer = 0, running = false;
 
 export function start() {
   url = document.body.dataset.liveUrl;
+  from = document.body.dataset.liveFrom ?? location.href;  // a refused form's address only takes forms
   shown = document.body.dataset.liveVersion;
   if (!url || !document.querySelector('[data-live]')) return;
   refreshedAt = performance.now();
@@ -51,7 +52,7 @@ async function changed(version) {
   pending = version;
   const happened = version.split('-')[0] !== shown.split('-')[0];
   if (!happened && performance.now() - refreshedAt < READINGS_AT_MOST_EVERY_MS) return;
-  const answer = await ask(location.href, { 'X-Live': '1', Accept: 'text/html' });
+  const answer = await ask(from, { 'X-Live': '1', Accept: 'text/html' });
   if (!answer.ok) throw new Error(String(answer.status));
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   refreshedAt = performance.now();

@@ -121,11 +121,39 @@ def test_a_channel_is_claimed_as_a_new_sensor_with_what_is_proposed(world):
 def test_a_new_sensor_that_can_not_be_is_refused(world, change):
     world.hear_channel()
 
-    answer = world.cast.signed_in("engineer").post("/channels/claim", {**NEW, **change})
+    name = {"_form": "node-9/crack"}
+    answer = world.cast.signed_in("engineer").post("/channels/claim", {**NEW, **name, **change})
 
     assert answer.status_code == 422
+    for field, typed in change.items():
+        assert 'class="claim-fields"><p class="error"' in answer.text
+        if field in ("code", "unit"):
+            assert f'id="f-{field}" value="{typed}"' in answer.text
     with world.store.reading() as session:
         assert session.scalar(select(func.count()).select_from(Sensor)) == 9
+
+
+def test_a_refused_claim_leads_back_to_the_page_that_it_came_from(world):
+    world.hear_channel()
+    engineer = world.cast.signed_in("engineer")
+
+    refused = engineer.post("/channels/claim", {**NEW, "code": "no good"}).text
+    came = {"Referer": "http://localhost/channels/?claimed=no"}
+    from_page = engineer.post("/channels/claim", {**NEW, "code": "no good"}, headers=came).text
+
+    assert 'name="next" value="/channels/"' in refused
+    assert 'data-live-from="/channels/"' in refused
+    assert 'name="next" value="/channels/?claimed=no"' in from_page
+
+
+def test_who_installs_but_does_not_claim_is_led_to_the_installing(world):
+    world.hear_channel()
+
+    keeper = world.cast.signed_in("keeper").get("/channels/").text
+    viewer = world.cast.signed_in("viewer").get("/channels/").text
+
+    assert "/install/channel?device=node-9" in keeper and "/channels/claim" not in keeper
+    assert "/install/channel" not in viewer
 
 
 def test_an_unclaimed_channel_proposes_sensors_that_fit_and_is_claimed(world):
