@@ -14,6 +14,13 @@ const two = (n) => String(n).padStart(2, '0');
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const iso = (seconds) => new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
 
+// Readings with silence on both sides are part of no line: the first of a new sensor. Rain alone
+// (undefined) is no silence.
+function alone(values) {
+  const told = [...values.keys()].filter((i) => values[i] !== undefined);
+  return told.filter((i, n) => values[i] !== null && values[told[n - 1]] == null && values[told[n + 1]] == null);
+}
+
 class EvidenceChart {
   constructor(box) {
     this.box = box;
@@ -95,7 +102,7 @@ class EvidenceChart {
       ],
       series: [
         {},
-        { stroke: () => css('c-line'), width: 1.8, points: { show: false } },
+        { stroke: () => css('c-line'), width: 1.8, points: { show: false, size: 6, fill: () => css('c-line'), filter: (plot, index) => alone(plot.data[index]) } },
         ...(band ? [thin, thin] : []),
         { scale: 'rain', stroke: () => css('c-rain'), fill: () => css('c-rain'), width: 0, points: { show: false }, paths: (plot, index, from, to) => this.rainBars(plot, index, from, to) },
       ],

@@ -39,7 +39,7 @@ function row(list, file, words) {
   const bar = document.createElement('progress'), retry = document.createElement('button');
   picture.alt = '';
   picture.src = URL.createObjectURL(file);
-  picture.addEventListener('error', () => { picture.hidden = true; });
+  picture.addEventListener('error', () => { picture.style.visibility = 'hidden'; });
   const name = document.createElement('b');
   name.textContent = file.name;
   bar.max = 1;
