@@ -94,8 +94,8 @@ class Unsaved:
 
     def _sweep(self, elapsed_s: float) -> None:
         until = self._next + 1 + int(elapsed_s * self._pace)
-        for key in self._order[self._next : until]:
-            memory = self.soon.get(key)
-            if memory is not None:
-                self.at_once[key] = memory
+        swept = [key for key in self._order[self._next : until] if key in self.soon]
+        # One of them always: the newest row tells how far the others' readings can be from it.
+        for key in swept or (next(iter(self.soon)),):
+            self.at_once[key] = self.soon[key]
         self._next = until if until < len(self._order) else 0

@@ -240,6 +240,17 @@ def test_a_share_that_comes_back_after_hours_goes_on_where_it_was_killed(
     assert_goes_on(house, known, NOW + hours)
 
 
+def test_some_row_is_as_new_as_what_lags_however_slow_the_sweep_is() -> None:
+    """By the newest row a share knows how far its readings can go beyond those that are written."""
+    unsaved, now_ms = saving.Unsaved(range(2_000)), to_ms(NOW)
+    unsaved.arrived(now_ms)
+    unsaved.soon.update(dict.fromkeys(range(1_000, 2_000)))  # type: ignore[arg-type]
+
+    unsaved.take(now_ms)
+
+    assert 0 < 1_000 - len(unsaved.soon) < 1_000
+
+
 def assert_goes_on(house: House, known: dict[int, Any], now: datetime) -> None:
     """Assert that memory, read anew, holds what these rows do that had not been written."""
     with house.store.writing() as session:
