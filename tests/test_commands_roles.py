@@ -13,6 +13,7 @@ from sqlalchemy import select
 from models.clock import SiteClock, machine_now, site_clock
 from models.notice import Notice
 from models.people import machine
+from models.reading import Quarantined
 from models.registry_file.load import load
 from models.store import Store
 from models.times import iso
@@ -180,6 +181,10 @@ def test_a_replayed_series_is_stored_once_and_pages_nobody(hill: House, tmp_path
     assert count(hill.store) == 6  # the one without a value too: reported, not believable
     with hill.store.reading() as session:
         assert session.scalars(select(Notice)).all() == []
+        refused = session.scalars(select(Quarantined)).all()
+        assert [(one.reason["code"], one.times) for one in refused] == [
+            ("quarantine.null_value", 2)
+        ]
 
 
 def test_a_series_with_a_fault_sends_nothing(hill: House, tmp_path: Path) -> None:
