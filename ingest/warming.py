@@ -55,7 +55,7 @@ class Past(NamedTuple):
         return [one for one in readings if self.since_ms < one.at_ms <= self.until_ms]
 
 
-class Sensor(NamedTuple):
+class ColdSensor(NamedTuple):
     """A sensor with rules that are cold."""
 
     key: int
@@ -71,7 +71,7 @@ def warm_up(session: Session, cold: Sequence[Cold]) -> list[tuple[Cold, list[Ste
     by_sensor: dict[int, list[Cold]] = {}
     for one in cold:
         by_sensor.setdefault(one.memory.key, []).append(one)
-    sensors = {key: Sensor(key, _past(some[0].memory), some) for key, some in by_sensor.items()}
+    sensors = {key: ColdSensor(key, _past(some[0].memory), some) for key, some in by_sensor.items()}
     said: dict[tuple[int, int], list[Step]] = {}
     for keys, since_ms, until_ms in _reads({key: one.past for key, one in sensors.items()}):
         readings = stored.of_many(session, keys, since_ms, until_ms)
@@ -107,7 +107,7 @@ def _reads(stretches: Mapping[int, Past]) -> Iterator[tuple[list[int], int, int]
         yield keys, since_ms, until_ms
 
 
-def _taught(session: Session, sensors: Sequence[Sensor]) -> dict[int, list[Stored]]:
+def _taught(session: Session, sensors: Sequence[ColdSensor]) -> dict[int, list[Stored]]:
     """Return, by sensor, the hours that teach its rules a baseline, where they lie further back."""
     lasts_ms = {
         one.key: max(_learning_ms(cold) for cold in one.rules)
@@ -137,7 +137,7 @@ def _learning_ms(cold: Cold) -> int:
 def _warmed_up(
     session: Session,
     cold: Cold,
-    sensor: Sensor,
+    sensor: ColdSensor,
     taught: Mapping[int, Sequence[Stored]],
     readings: Iterable[Stored],
 ) -> list[Step]:
