@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -286,15 +286,19 @@ def nearest(
 
 
 def summary(sensor: Sensor, data: Mapping[str, Any]) -> str:
-    """Say the chart in a sentence, for those who can't see it."""
+    """Say the chart's first view in a sentence, for those who can't see it; the dates stay true."""
     since, until = data["window"]
+    days = {
+        "since": datetime.fromtimestamp(since, UTC),
+        "until": datetime.fromtimestamp(until, UTC),
+    }
     known = [
         value
         for when, value in zip(data["t"], data["v"], strict=True)
         if value is not None and since <= when <= until
     ]
     if not known:
-        return t("series.nothing", sensor=sensor.code)
+        return t("series.nothing", sensor=sensor.code, **days)
     fallen = sum(one[1] for one in data["rain"] if since <= one[0] <= until)
     return t(
         "series.summary_with_rain" if data["rain"] else "series.summary",
@@ -305,4 +309,5 @@ def summary(sensor: Sensor, data: Mapping[str, Any]) -> str:
         high=digits(max(known), sensor.quantity),
         unit=symbol(sensor.quantity),
         rain=fallen,
+        **days,
     )

@@ -40,6 +40,11 @@ def test_a_sensor_that_is_heard_shows_its_value_with_unit(world):
     assert "在线" in page
 
 
+def test_the_sentence_of_the_chart_names_its_days_which_stay_true_in_another_span(world):
+    assert "mm from 19 Feb 2022 to 21 Mar 2022, lowest" in page_of(world, language="en")
+    assert "自2022年2月19日至2022年3月21日由" in page_of(world)
+
+
 def test_a_silent_sensor_reads_unknown_never_its_last_value_alone(world):
     world.silence()
 
