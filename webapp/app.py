@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, g, request
+from flask import Blueprint, Flask, Response, abort, current_app, g, request
 from sqlalchemy.orm import configure_mappers
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -30,6 +30,7 @@ from webapp.policies import check_every_route, enforce
 from webapp.reader import current_reader, current_theme
 from webapp.security import check_origin, check_token, csrf_token, protect
 from webapp.sessions import identify, keep_session
+from webapp.typed import NUL, BrowserRequest
 
 TIMEZONE = "Asia/Shanghai"  # until a page shows a site, whose own zone then holds
 ZIP_FROM_BYTES = 1024
@@ -42,6 +43,7 @@ FOLDERS = ("webapp", "webapp.api")
 def create_app(settings: Settings, store: Store | None = None) -> Flask:
     """Return the application, with every page's blueprint; refuses a route without a policy."""
     app = Flask("webapp", static_folder=None)
+    app.request_class = BrowserRequest
     app.config.update(
         SECRET_KEY=settings.secret_key,
         PUBLIC_URL=settings.public_url,
@@ -94,6 +96,8 @@ def blueprints() -> Iterator[Blueprint]:
 def _begin() -> None:
     """Find out who asks, and stop what may not go on, before any view."""
     g.request_id = secrets.token_hex(6)
+    if NUL in request.path and not request.path.startswith("/api/"):  # there, a problem tells it
+        abort(404)
     identify()
     check_origin()
     enforce()  # before the token: an ended session is told as such, and keeps what was typed

@@ -1,5 +1,7 @@
 """What a stranger or a broken browser sends is answered with a sentence, never with a fault."""
 
+import re
+
 import pytest
 
 from models.times import instant_of
@@ -76,3 +78,21 @@ def test_a_wild_number_can_be_written(value: float) -> None:
 def test_an_instant_is_one_that_every_zone_can_show() -> None:
     assert instant_of("2022-03-21T08:00:00Z") is not None
     assert [instant_of(at) for at in (*ENDS_OF_TIME, "", "noon")] == [None] * 5
+
+
+def test_no_page_chokes_on_a_nul_that_a_database_does_not_keep(cast_everywhere: Cast) -> None:
+    admin = cast_everywhere.signed_in("admin")
+    pages = [
+        rule
+        for rule in cast_everywhere.app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.rule.startswith(("/api/", "/static/"))
+    ]
+
+    for rule in pages:
+        path = re.sub("<[^>]*>", "%00", rule.rule)
+        for address in (path, f"{path}?site=a%00b&key=%00&before=%00&token=%00&device=%00"):
+            assert admin.get(address).status_code < 500, address
+    for path, field in (("/profile", "name"), ("/login", "email"), ("/channels/claim", "device")):
+        answer = admin.post(path, {field: "a\x00b", "password": "a\x00b"})
+        assert answer.status_code < 500, path
+    assert "a\N{SYMBOL FOR NULL}b" in admin.get("/profile").text
