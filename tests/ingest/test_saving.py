@@ -256,7 +256,7 @@ def assert_goes_on(house: House, known: dict[int, Any], now: datetime) -> None:
     with house.store.writing() as session:
         house.pipeline.begin(session, now=now)
     assert house.pipeline.judges is not None
-    for key, (*_, at_ms, value, quality, _, _, rules, _) in known.items():
+    for key, (_, _, at_ms, value, quality, _, _, rules, *_) in known.items():
         row = house.pipeline.judges.sensors[key].row()
         assert row[2:5] == (at_ms, value, quality)
         assert _without_hearing(row[7]) == _without_hearing(rules)
