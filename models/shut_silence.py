@@ -52,7 +52,7 @@ def _rules_of_silence(session: Session, codes: set[str]) -> set[str]:
 
 def _raise(session: Session, alert: Alert, closure: Closure, now: datetime) -> None:
     since = alert.reason["values"].get("since") or iso(alert.observed_at)
-    why = reason("silence.zone_shut", since=since, closure=closure.code)
+    why = reason("shut.silence", since=since, closure=closure.code)
     verdict = Verdict(
         alert.rule_code,
         alert.rule_version,

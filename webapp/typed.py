@@ -22,6 +22,9 @@ def _shown(mapping: Any) -> Iterator[tuple[str, Any]]:
 
 
 class BrowserRequest(Request):
-    """A request as views see it."""
+    """A request as views see it. Programs are told of a NUL instead, by `webapp.api.values`."""
 
-    parameter_storage_class = Sent
+    @property
+    def parameter_storage_class(self) -> type[ImmutableMultiDict[str, Any]]:  # type: ignore[override]
+        """The fields' class."""
+        return ImmutableMultiDict if self.path.startswith("/api/") else Sent

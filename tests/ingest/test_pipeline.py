@@ -470,7 +470,7 @@ def test_a_silence_that_stands_where_a_zone_is_shut_rises_and_pages(house: House
         told = session.scalars(select(Notice)).all()
         assert [(one.kind, one.severity) for one in told] == [("page", "high")] * 2
         why = Reason.from_json(Reason.from_json(told[0].reason).values["why"])
-        assert why.code == "silence.zone_shut"
+        assert why.code == "shut.silence"
     heard = crack(0.5, shut_at + HOUR), crack(0.5, shut_at + HOUR + 15 * MINUTE)
     house.feed(*heard, now=shut_at + 2 * HOUR)
     assert [one.active for one in house.alerts() if one.subject.endswith("C-01")] == [False]

@@ -201,7 +201,8 @@ def test_the_line_bridges_no_gap_in_which_it_rained(origin, page, cast):
     page.locator("[data-days='365']").click()
     ink = page.evaluate(INK)
     drawn = [number * 15.18 / 50 for number, found in enumerate(ink) if found]  # with its margin
-    assert [day for day in drawn if 10.1 < day < 13.6] == []
+    # One reading in it stands alone, as a dot.
+    assert {round(day) for day in drawn if 10.1 < day < 13.6} == {12}
     assert len([day for day in drawn if day < 10]) > 30
     assert [day for day in drawn if 14.1 < day < 15] != []
 
