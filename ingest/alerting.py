@@ -13,9 +13,9 @@ from ingest.judging import Found
 from ingest.rulebook import InForce
 from models.alert import Alert, Condition, Subject, Verdict, learn_late, rank, take
 from models.closing import is_shut
-from models.paging import page
+from models.paging import page, told_of
 from models.people import machine
-from models.reasons import Reason, reason
+from models.reasons import reason
 from models.sensor import Sensor
 from models.shut_silence import SILENT_WHERE_SHUT
 from models.times import from_ms, iso
@@ -41,7 +41,7 @@ def write(session: Session, found: Sequence[Found], now: datetime) -> None:
         else:
             live.pop(key, None)
         if alert is not None and pages:
-            page(session, alert, _told(alert, one), at)
+            page(session, alert, told_of(alert, one.step.reason), at)
 
 
 def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
@@ -75,14 +75,19 @@ def write_late(session: Session, found: Iterable[Found], now: datetime) -> None:
             if standing is not None:
                 lifted[key] = standing
                 if learn_late(standing, _verdict(one), now, RULE):
-                    page(session, standing, _told(standing, one), now)
+                    page(
+                        session,
+                        standing,
+                        told_of(standing, one.step.reason),
+                        now,
+                    )
                 continue
         alert, pages = take(session, known, one.subject, _verdict(one), now, RULE)
         if alert is None:
             continue
         opened[key] = alert
         if pages:
-            page(session, alert, _told(alert, one), now)
+            page(session, alert, told_of(alert, one.step.reason), now)
 
 
 def become_unknown(session: Session, subject: Subject, since_ms: int, now: datetime) -> None:
@@ -171,18 +176,6 @@ def _verdict(one: Found) -> Verdict:
         reason=step.reason,
         arrived_at=arrived,
         late=one.late,
-    )
-
-
-def _told(alert: Alert, one: Found) -> Reason:
-    return reason(
-        "notice.alert",
-        alert=alert.code,
-        severity=alert.severity,
-        subject=alert.subject,
-        why=one.step.reason.to_json(),
-        observed_at=iso(alert.observed_at),
-        arrived_at=None if alert.arrived_at is None else iso(alert.arrived_at),
     )
 
 

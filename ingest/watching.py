@@ -17,7 +17,7 @@ from models.alert import Alert, Subject, Verdict, take
 from models.chunks import chunks
 from models.clock import machine_now
 from models.heartbeat import DEAD_AFTER, Heartbeat
-from models.paging import page
+from models.paging import page, told_of
 from models.people import machine
 from models.pulse import bump, registry_version
 from models.reading import SensorState
@@ -101,7 +101,7 @@ def lose_session(session: Session, client: str, now: datetime) -> None:
     if alert is None:
         return
     if pages:
-        page(session, alert, _told(alert, why), now)
+        page(session, alert, told_of(alert, why), now)
     # It happened; it does not last. The alert stays on the desk until somebody has seen it.
     over = _verdict(SESSION_RULE, "cleared", "high", why, now)
     take(session, alert, _subject("ingest"), over, now, SYSTEM)
@@ -126,7 +126,7 @@ def _raise(session: Session, live: Alert | None, role: str, now: datetime) -> No
     if _is_ingester(role):
         _nothing_is_known(session, role, now)
     if alert is not None and pages:
-        page(session, alert, _told(alert, why), now)
+        page(session, alert, told_of(alert, why), now)
 
 
 def _clear(session: Session, live: Alert, role: str, now: datetime) -> None:
@@ -202,15 +202,3 @@ def _subject(role: str) -> Subject:
 
 def _verdict(rule: str, to: str, severity: str, why: Reason, now: datetime) -> Verdict:
     return Verdict(rule, VERSION, to, severity, now, None, None, why)
-
-
-def _told(alert: Alert, why: Reason) -> Reason:
-    return reason(
-        "notice.alert",
-        alert=alert.code,
-        severity=alert.severity,
-        subject=alert.subject,
-        why=why.to_json(),
-        observed_at=iso(alert.observed_at),
-        arrived_at=None,
-    )

@@ -14,7 +14,8 @@ from models.alert import Alert, rank
 from models.clock import machine_now
 from models.notice import DutyShift, Notice, Webhook
 from models.people import Membership, User
-from models.reasons import Reason
+from models.reasons import Reason, reason
+from models.times import iso
 
 # High and critical alerts page; lower ones wait on the desk, so that a page means something.
 PAGES_FROM = "high"
@@ -39,6 +40,19 @@ class Recipient:
 def pages(severity: str) -> bool:
     """Whether an alert of this severity is sent to people at once."""
     return rank(severity) >= rank(PAGES_FROM)
+
+
+def told_of(alert: Alert, why: Reason) -> Reason:
+    """Return what a notice says of an alert as it is now."""
+    return reason(
+        "notice.alert",
+        alert=alert.code,
+        severity=alert.severity,
+        subject=alert.subject,
+        why=why.to_json(),
+        observed_at=iso(alert.observed_at),
+        arrived_at=None if alert.arrived_at is None else iso(alert.arrived_at),
+    )
 
 
 def page(session: Session, alert: Alert, why: Reason, now: datetime, kind: str = "page") -> None:

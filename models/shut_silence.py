@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from models.alert import Alert, Subject, Verdict, rank, take
 from models.closure import Closure
-from models.paging import page
+from models.paging import page, told_of
 from models.people import machine
-from models.reasons import Reason, reason
+from models.reasons import reason
 from models.rulebook import RuleRow
 from models.times import iso
 from models.zoning import zone_scope
@@ -66,16 +66,4 @@ def _raise(session: Session, alert: Alert, closure: Closure, now: datetime) -> N
     )
     _, pages = take(session, alert, Subject(alert.subject), verdict, now, RULE)
     if pages:
-        page(session, alert, _told(alert, why), now)
-
-
-def _told(alert: Alert, why: Reason) -> Reason:
-    return reason(
-        "notice.alert",
-        alert=alert.code,
-        severity=alert.severity,
-        subject=alert.subject,
-        why=why.to_json(),
-        observed_at=iso(alert.observed_at),
-        arrived_at=None,
-    )
+        page(session, alert, told_of(alert, why), now)

@@ -25,6 +25,6 @@ class BrowserRequest(Request):
     """A request as views see it. Programs are told of a NUL instead, by `webapp.api.values`."""
 
     @property
-    def parameter_storage_class(self) -> type[ImmutableMultiDict[str, Any]]:  # type: ignore[override]
-        """The fields' class."""
+    def parameter_storage_class(self) -> type[ImmutableMultiDict[str, Any]]:
+        """The fields' class; werkzeug reads it of the request, and has one for all."""
         return ImmutableMultiDict if self.path.startswith("/api/") else Sent

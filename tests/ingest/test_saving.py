@@ -244,7 +244,7 @@ def test_some_row_is_as_new_as_what_lags_however_slow_the_sweep_is() -> None:
     """By the newest row a share knows how far its readings can go beyond those that are written."""
     unsaved, now_ms = saving.Unsaved(range(2_000)), to_ms(NOW)
     unsaved.arrived(now_ms)
-    unsaved.soon.update(dict.fromkeys(range(1_000, 2_000)))  # type: ignore[arg-type]
+    unsaved.soon.update(dict.fromkeys(range(1_000, 2_000)))
 
     unsaved.take(now_ms)
 

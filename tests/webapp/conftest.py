@@ -71,7 +71,7 @@ def app_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Store], Flask]]
         app.config.update(config, DATA_DIR=Path(store.data_dir))
         app.extensions.update(settings=settings_for(store), store=store)
         with app.app_context():
-            db.engines[None] = store.engine  # type: ignore[index]  # as `Database` had made it
+            db.engines[None] = store.engine  # as `Database` does when it is made
         return app
 
     yield lend
