@@ -16,6 +16,7 @@ from msgspec import Struct
 from models.alert import Subject
 from models.registry import Site
 from models.rules.judge import silence_due_ms
+from models.rules.rain import Credit
 from models.sensor import ATTENDED
 from models.times import to_ms
 
@@ -29,6 +30,7 @@ class Stretch(Struct, frozen=True, gc=False):
 
     `begins_ms`: since when the same instrument stands at the same place and zero; the rules'
     baselines reach back to there. `attended`: somebody was at the sensor when it began.
+    `offset`: 0 for increments of rain, which are differences already.
     """
 
     since_ms: int
@@ -160,6 +162,13 @@ class SensorFacts(Struct, frozen=True, gc=False):
                 return stretch
         return None
 
+    def fallen(self, credit: Credit | None) -> Credit | None:
+        """Return what a gauge's credit is worth, which was made of its readings as stored."""
+        stretch = None if credit is None else self.stretch_at(credit.until_ms)
+        if credit is None or stretch is None or stretch.scale == 1.0:
+            return credit
+        return credit._replace(um=round(credit.um * stretch.scale))
+
     def is_one_instrument(self, one_ms: int, other_ms: int) -> bool:
         """Say whether what was measured at two instants can be compared: at one place and zero."""
         if len(self.stretches) == 1:
@@ -207,7 +216,7 @@ def stretches(epochs: Sequence[Any], same: Same) -> tuple[Stretch, ...]:
             Stretch(
                 since_ms=since_ms,
                 until_ms=end_of(epoch, same),
-                offset=same(epoch.offset),
+                offset=same(0.0 if epoch.quantity == "rain_increment" else epoch.offset),
                 scale=same(epoch.scale),
                 retired=epoch.kind == "retired",
                 attended=epoch.kind in ATTENDED,

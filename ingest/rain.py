@@ -100,7 +100,7 @@ def follow(
         gauge = memory.gauge(facts)
         if judged_ms <= gauge.last_ms:
             continue  # out of order: its hours are made again, its episode is not
-        credit = gauge.read(judged_ms, value, facts.begins_ms)
+        credit = facts.fallen(gauge.read(judged_ms, value, facts.begins_ms))
         for site_id in served(judges, facts):
             spell = memory.spell(site_id)
             changed = spell.on_heard(judged_ms)

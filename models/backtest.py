@@ -89,7 +89,7 @@ def _samples(
 
 
 def _stored(session: Session, sensor: Sensor, since_ms: int, until_ms: int) -> Iterator[Sample]:
-    correct = Correction(sensor.epochs)
+    correct = Correction(sensor)
     for at_ms, value, quality, _, _ in stored.between(session, sensor.key, since_ms, until_ms):
         if quality != NOT_EVALUATED:
             yield Sample(at_ms, correct(at_ms, value), quality, at_ms)

@@ -108,7 +108,7 @@ def raw_of(
     session: Session, sensors: Iterable[Sensor], since: datetime, until: datetime
 ) -> dict[int, list[Spot]]:
     """Return the readings of several sensors, by key. One query."""
-    correct = {sensor.key: Correction(sensor.epochs) for sensor in sensors}
+    correct = {sensor.key: Correction(sensor) for sensor in sensors}
     rows = stored.of_many(session, list(correct), to_ms(since), to_ms(until))
     return {
         key: [
@@ -148,10 +148,10 @@ def trends_of(
 
 def _drawn(sensor: Sensor, trend: Trend, span_s: int, until_ms: int) -> Trend:
     ended = trend.within(0, until_ms)
+    correct = Correction(sensor).trend(ended)
     if is_rain(sensor.quantity):
-        return ended
+        return correct
     half_ms = span_s * 500
-    correct = Correction(sensor.epochs).trend(ended)
     return correct._replace(at_ms=[end_ms - half_ms for end_ms in ended.at_ms])
 
 

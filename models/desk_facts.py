@@ -188,8 +188,8 @@ def sparks(
     )
     lines: dict[int, list[float | None]] = {key: [None] * (SPARK_HOURS + 1) for key in wanted}
     for key, end_ms, value in rows:
-        correct = Correction(wanted[key].epochs)
-        lines[key][(end_ms - first_ms) // 3_600_000] = correct(end_ms, value)
+        correct = Correction(wanted[key])
+        lines[key][(end_ms - first_ms) // 3_600_000] = correct.of_span(end_ms, value)
     for one in seen:  # the hour that is growing, as its last reading
         rain = one.sensor.quantity in ("rain_total", "rain_increment")
         if one.sensor.key in lines and one.standing == "fresh" and not rain:

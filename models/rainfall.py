@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models import stored
 from models.bars import is_rain
+from models.readings import Correction
 from models.rules.rain import Gauge, grade, mm_of
 from models.sensor import Sensor, counters_begin
 from models.times import to_ms
@@ -52,11 +53,13 @@ def caught_by(
     begins = counters_begin(session, gauges)
     caught: dict[int, int] = {}
     for key, readings in found.items():
+        correct = Correction(gauges[key])
         gauge = Gauge(counter=gauges[key].quantity == "rain_total")
         for one in filter(stored.is_good, readings):
             credit = gauge.read(one.at_ms, one.value or 0.0, begins.get(key, ()))
             if one.at_ms > since_ms:
-                caught[key] = caught.get(key, 0) + (credit.um if credit else 0)
+                um = correct.fallen(one.at_ms, credit.um) if credit else 0
+                caught[key] = caught.get(key, 0) + round(um)
     return {key: mm_of(um) for key, um in caught.items()}
 
 

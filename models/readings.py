@@ -26,7 +26,7 @@ from models.bars import (
 from models.heartbeat import rows_lag_ms
 from models.packed import Stored
 from models.reading import DAY_S, HOUR_S, Rollup, SensorState
-from models.sensor import Epoch, Sensor, counters_begin
+from models.sensor import Sensor, counters_begin
 from models.stored import HOUR_MS, hour_end_ms
 from models.times import to_ms
 
@@ -120,7 +120,7 @@ def raw(
     session: Session, sensor: Sensor, since: datetime, until: datetime, most: int | None = None
 ) -> list[Point]:
     """Return the raw readings of `(since, until]`, in order, corrected by their epochs."""
-    correct = Correction(sensor.epochs)
+    correct = Correction(sensor)
     rows = islice(stored.between(session, sensor.key, to_ms(since), to_ms(until)), most)
     return [
         Point(at_ms, correct(at_ms, value), quality, value if came is None else came)
@@ -129,27 +129,59 @@ def raw(
 
 
 class Correction:
-    """Applies the epoch that covers an instant: `value × scale + offset`."""
+    """Applies the epoch that covers an instant: `value × scale + offset`.
 
-    def __init__(self, epochs: Sequence[Epoch]) -> None:
-        self._steps = [(to_ms(e.since), e.scale, e.offset) for e in epochs]
+    Rain that fell is a difference of readings, so its millimetres are scaled alone; and an
+    increment of rain is such a difference itself.
+    """
+
+    def __init__(self, sensor: Sensor) -> None:
+        self._rain = is_rain(sensor.quantity)
+        shifts = sensor.quantity != "rain_increment"
+        self._steps = [(to_ms(e.since), e.scale, e.offset * shifts) for e in sensor.epochs]
         self._plain = all(scale == 1.0 and not offset for _, scale, offset in self._steps)
 
     def __call__(self, at_ms: int, value: float | None) -> float | None:
-        """Return the value as the site understands it."""
+        """Return a reading as the site understands it."""
         if self._plain or value is None:
             return value
-        for since_ms, scale, offset in reversed(self._steps):
-            if at_ms > since_ms:
-                return value * scale + offset
-        return value
+        scale, offset = self._at(at_ms)
+        return value * scale + offset
+
+    def fallen(self, at_ms: int, rain: float) -> float:
+        """Return how much rain fell where the readings as stored credit so much."""
+        return rain if self._plain else rain * self._at(at_ms)[0]
+
+    def of_span(self, end_ms: int, value: float | None) -> float | None:
+        """Return a value of an hour or a day as the site understands it."""
+        if value is None or not self._rain:
+            return self(end_ms, value)
+        return self.fallen(end_ms, value)
+
+    def bar(self, bar: Bar) -> Bar:
+        """Return an hour or a day as the site understands it."""
+        if self._plain or bar.value is None:
+            return bar
+        value, *ends = (self.of_span(bar.end_ms, one) for one in (bar.value, bar.min, bar.max))
+        low, high = sorted(one for one in ends if one is not None)  # a scale may be negative
+        return bar._replace(value=value, min=low, max=high)
 
     def trend(self, trend: Trend) -> Trend:
         """Return hours or days, which lie by their ends, as the site understands them."""
         if self._plain:
             return trend
         at_ms, *columns = trend
-        return Trend(at_ms, *(list(map(self, at_ms, column)) for column in columns))  # type: ignore[arg-type]
+        corrected: Any = [list(map(self.of_span, at_ms, column)) for column in columns]
+        values, one, other = corrected
+        # A scale may be negative.
+        return Trend(at_ms, values, list(map(min, one, other)), list(map(max, one, other)))
+
+    def _at(self, at_ms: int) -> tuple[float, float]:
+        """Return scale and offset of an instant."""
+        for since_ms, scale, offset in reversed(self._steps):
+            if at_ms > since_ms:
+                return scale, offset
+        return 1.0, 0.0
 
 
 def bars(
@@ -157,17 +189,7 @@ def bars(
 ) -> list[Bar]:
     """Return hours or days whose ends lie in `(since, until]`, and the one that is growing."""
     found = bars_of(session, [sensor], span_s, to_ms(since), to_ms(until))[sensor.key]
-    if is_rain(sensor.quantity):
-        return found
-    correct = Correction(sensor.epochs)
-    return [
-        bar._replace(
-            value=correct(bar.end_ms, bar.value),
-            min=correct(bar.end_ms, bar.min),
-            max=correct(bar.end_ms, bar.max),
-        )
-        for bar in found
-    ]
+    return list(map(Correction(sensor).bar, found))
 
 
 def bars_of(

@@ -145,7 +145,7 @@ def value_of(sensor: Sensor, state: Latest) -> float | None:
     """Return the last value as the site understands it; None where it can't be believed."""
     if state.at_ms is None or (state.quality or 0) > BELIEVABLE:
         return None
-    return Correction(sensor.epochs)(state.at_ms, state.value)
+    return Correction(sensor)(state.at_ms, state.value)
 
 
 def worst_of(alerts: Iterable[Alert]) -> str | None:

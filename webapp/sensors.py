@@ -187,6 +187,8 @@ def _epoch_values(sensor: Sensor) -> dict[str, Any]:
     shows, scale = number_of("shows", faults), number_of("scale", faults)
     if scale is not None and scale == 0:
         faults.refuse("scale", reason("sensors.no_zero_scale"))
+    if scale is not None and scale < 0 and is_rain(sensor.quantity):
+        faults.refuse("scale", reason("sensors.no_negative_rain"))
     for name, number in (("shows", shows), ("scale", scale)):
         faults.between(name, number, -MOST_CORRECTION, MOST_CORRECTION)
     if since > now:

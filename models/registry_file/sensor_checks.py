@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from models.bars import is_rain
 from models.registry_file import walk
 from models.registry_file.known import InBuilding, InSite, Known, element_key, source_of
 from models.registry_file.retiring import comes_back
@@ -73,6 +74,7 @@ class SensorChecks:
         if not is_convertible(facts.unit, facts.quantity):
             place = entry.at.key("unit" if "unit" in entry.given else "quantity")
             place.fault("not_convertible", unit=facts.unit, quantity=facts.quantity)
+        _check_scale(entry, facts)
         row = facts.row
         if row is not None and row.quantity != facts.quantity and has_readings(row):
             entry.at.key("quantity").fault(
@@ -121,6 +123,15 @@ class SensorChecks:
                 facts.entry.at.key("source").fault(
                     "source_taken", device=device, channel=channel, sensor="/".join(other)
                 )
+
+
+def _check_scale(entry: Entry, facts: Facts) -> None:
+    """A gauge of rain with a negative scale would count none, for ever."""
+    scale = entry.given.get("scale")
+    if scale == 0:
+        entry.at.key("scale").fault("no_zero_scale")
+    elif scale is not None and scale < 0 and is_rain(facts.quantity or ""):
+        entry.at.key("scale").fault("no_negative_rain")
 
 
 def _speaks(entry: Entry | None) -> int:

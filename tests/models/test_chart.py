@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.bars import NO_TREND, Trend
+from models.bars import NO_TREND, Bar, Trend
 from models.chart import HOUR_MS, Spot, buckets, joined, rain_line
 from models.readings import Correction
-from models.sensor import Epoch
+from models.sensor import Epoch, Sensor
 from models.times import from_ms, to_ms
 from webapp.series import nearest
 
@@ -66,12 +66,32 @@ def test_a_part_begins_after_and_ends_with_its_edges() -> None:
 
 
 def test_a_trend_is_corrected_by_the_epoch_of_each_hour() -> None:
-    moved = [
-        Epoch(since=from_ms(BEGIN_MS - HOUR_MS), scale=1.0, offset=0.0),
-        Epoch(since=from_ms(BEGIN_MS + HOUR_MS), scale=2.0, offset=-1.0),
-    ]
-    found = Correction(moved).trend(trend((1, 3, 2, 4), (2, 3, 2, 4)))
+    found = Correction(recalibrated("crack_width", 2.0)).trend(trend((1, 3, 2, 4), (2, 3, 2, 4)))
     assert found == trend((1, 3, 2, 4), (2, 5, 3, 7))
+
+
+def recalibrated(quantity: str, scale: float) -> Sensor:
+    """Return a sensor that was given a scale, and an offset of -1, an hour after SINCE."""
+    as_it_came = Epoch(since=from_ms(BEGIN_MS - HOUR_MS), scale=1.0, offset=0.0)
+    anew = Epoch(since=from_ms(BEGIN_MS + HOUR_MS), scale=scale, offset=-1.0)
+    return Sensor(quantity=quantity, epochs=[as_it_came, anew])
+
+
+def test_what_is_turned_round_has_its_lowest_where_its_highest_was() -> None:
+    correct = Correction(recalibrated("crack_width", -2.0))
+    assert correct.trend(trend((2, 3, 2, 4))) == trend((2, -7, -9, -5))
+    bar = Bar(BEGIN_MS + 2 * HOUR_MS, 3, 2, 4, 5, 1)
+    assert correct.bar(bar) == bar._replace(value=-7, min=-9, max=-5)
+
+
+def test_fallen_rain_has_a_scale_and_no_offset() -> None:
+    late_ms = BEGIN_MS + 2 * HOUR_MS
+    for quantity in ("rain_total", "rain_increment"):
+        correct = Correction(recalibrated(quantity, 2.0))
+        assert correct.trend(trend((1, 3, 2, 4), (2, 3, 2, 4))) == trend((1, 3, 2, 4), (2, 6, 4, 8))
+        assert correct.fallen(late_ms, 3.0) == 6.0
+    assert Correction(recalibrated("rain_total", 2.0))(late_ms, 3.0) == 5.0
+    assert Correction(recalibrated("rain_increment", 2.0))(late_ms, 3.0) == 6.0
 
 
 def test_rain_is_the_sum_of_the_hours_before() -> None:

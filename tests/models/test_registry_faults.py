@@ -82,6 +82,12 @@ SENSOR = "sites[0].buildings[0].sensors[0]"
         (lambda d: gauge(d).update(interval_s=True), f"{SENSOR}.interval_s", "not_a_number"),
         (lambda d: gauge(d).update(interval_s=10**400), f"{SENSOR}.interval_s", "out_of_range"),
         (lambda d: gauge(d).update(offset=float("nan")), f"{SENSOR}.offset", "out_of_range"),
+        (lambda d: gauge(d).update(scale=0), f"{SENSOR}.scale", "no_zero_scale"),
+        (
+            lambda d: site(d)["sensors"][0].update(scale=-1),
+            "sites[0].sensors[0].scale",
+            "no_negative_rain",
+        ),
         (lambda d: gauge(d).update(serves=["nowhere"]), f"{SENSOR}.serves[0]", "no_such"),
         (lambda d: gauge(d).update(source={"device": "x"}), f"{SENSOR}.source.channel", "required"),
         (lambda d: gauge(d).update(compensate_with="C-07"), f"{SENSOR}.compensate_with", "itself"),

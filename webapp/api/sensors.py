@@ -172,6 +172,6 @@ def _source(sensor: Sensor) -> SourceObject | None:
 def _latest(sensor: Sensor, said: Latest, unit: str) -> LatestObject | None:
     if said.at_ms is None:
         return None
-    value = Correction(sensor.epochs)(said.at_ms, said.value)
+    value = Correction(sensor)(said.at_ms, said.value)
     at = from_ms(said.at_ms)
     return LatestObject(time=at, value=value, unit=unit, quality=said.quality)
