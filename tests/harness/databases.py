@@ -8,6 +8,7 @@ import pytest
 
 from models.migrate import upgrade
 from models.store import Store
+from tests.harness.compiled import share
 from tests.harness.postgres import Postgres
 
 
@@ -86,10 +87,16 @@ def _migrate(url: str, folder: Path) -> None:
     store.close()  # closing the last connection moves SQLite's log into the file
 
 
+def _opened(url: str, data_dir: Path) -> Store:
+    store = Store(url, data_dir)
+    share(store.engine)
+    return store
+
+
 @pytest.fixture
 def store(database_url: str, data_dir: Path) -> Iterator[Store]:
     """A migrated, empty store; the test runs on SQLite and on PostgreSQL."""
-    opened = Store(database_url, data_dir)
+    opened = _opened(database_url, data_dir)
     yield opened
     opened.close()
 
@@ -97,7 +104,7 @@ def store(database_url: str, data_dir: Path) -> Iterator[Store]:
 @pytest.fixture
 def sqlite_store(sqlite_url: str, data_dir: Path) -> Iterator[Store]:
     """A migrated, empty store on SQLite, for tests in which the database makes no difference."""
-    opened = Store(sqlite_url, data_dir)
+    opened = _opened(sqlite_url, data_dir)
     yield opened
     opened.close()
 
@@ -105,6 +112,6 @@ def sqlite_store(sqlite_url: str, data_dir: Path) -> Iterator[Store]:
 @pytest.fixture
 def postgres_store(postgres_url: str, data_dir: Path) -> Iterator[Store]:
     """A migrated, empty store on PostgreSQL, for what only that database does."""
-    opened = Store(postgres_url, data_dir)
+    opened = _opened(postgres_url, data_dir)
     yield opened
     opened.close()
