@@ -100,7 +100,8 @@ class Postgres:
     def create(self, template: str = "template1") -> str:
         """Make a database after a template and return its name."""
         name = f"test_{next(self._numbers)}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # Through the log, as by default, it takes twice as long: the template is small.
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
     def drop(self, database: str) -> None:
