@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# First its headless shell: the same engine without a desktop's trimmings, for half the work.
+CHROMIUM_NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ NEEDS = {
         Need(
             "browser",
             _has_browser,
-            ("chromium", "fontconfig", "fonts-wqy-microhei"),
+            ("chromium-headless-shell", "fontconfig", "fonts-wqy-microhei"),
             frozenset({"browser"}),
         ),
         Need("postgres", postgres_bin, ("postgresql",), frozenset({"postgres", "postgres_url"})),
@@ -110,7 +117,7 @@ def how_to_get(needs: Collection[Need]) -> str:
     packages = " ".join(package for need in needs for package in need.packages)
     line = f"apt-get update && apt-get install -y --no-install-recommends {packages}"
     if _on_ubuntu() and any(need.name == "browser" for need in needs):
-        line = line.replace(" chromium", "") + f" && {_playwright_install()}"
+        line = line.replace(" chromium-headless-shell", "") + f" && {_playwright_install()}"
     return line
 
 
