@@ -1,5 +1,6 @@
 """Which tests run: long ones and measurements when asked for, none left out in silence."""
 
+import gc
 import os
 from collections import Counter
 from pathlib import Path
@@ -45,6 +46,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             f'{how_to_get(missing)} — or set WITHOUT="{" ".join(n.name for n in missing)}".',
             returncode=pytest.ExitCode.USAGE_ERROR,
         )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the collector leave alone what is loaded: it stays, and is walked through for nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _named_one_by_one(config: pytest.Config) -> bool:

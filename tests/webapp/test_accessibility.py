@@ -167,6 +167,7 @@ class Walk:
     def look(self, visit: Visit, device: str, language: str, light: str) -> str:
         """Open a page, note what is wrong with it, and return its title."""
         page = self._window(device, light)
+        page.goto("about:blank")  # a page that follows the desk would go to the door by itself
         page.context.clear_cookies()
         if visit.role:
             cookie = {"name": COOKIE, "value": self.cookies[visit.role], "url": self.origin}
