@@ -1,9 +1,9 @@
 """What a reading takes on the disk, once it lies where it stays.
 
 1,000 sensors speak once a minute, each at its own second; rows come in that order, as they do in
-life, are stored as the ingester does it, and moved when their hour is over. The last hour is still
-open at the end. Beside it, on PostgreSQL, stands the table
-that one would make without thinking: sensor, time, value, quality, and an index over the first two.
+life, are stored as the ingester does it, and moved when their hour is over; PostgreSQL cleans up
+after each. The last hour is still open at the end. Beside it, on PostgreSQL, stands the table that
+one would make without thinking: sensor, time, value, quality, and an index over the first two.
 """
 
 from collections.abc import Iterator
@@ -92,6 +92,17 @@ def _fill(store: Store, readings: int) -> None:
         with store.writing() as session:
             keep(session, {}, list(_rows(minute, begins_ms)))
         close_hours(store, from_ms(begins_ms) + timedelta(minutes=1))
+        if minute % 60 == 0 and not store.is_sqlite:
+            _vacuum(store)
+
+
+def _vacuum(store: Store) -> None:
+    """Make the room of moved rows usable again: once an hour, as PostgreSQL does it by itself.
+
+    Here hours pass in seconds, in which its own cleaner does not get to it.
+    """
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM reading_recent")
 
 
 def _rows(minute: int, begins_ms: int) -> Iterator[Row]:

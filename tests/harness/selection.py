@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Have the collector leave alone what is loaded: it stays, and is walked through for nothing."""
+    """Have the collector leave alone what is loaded: it stays, and each walk is for nothing."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
