@@ -57,6 +57,9 @@ function row(list, file, words) {
 }
 
 // XMLHttpRequest, because fetch tells nothing about the progress of an upload.
+// The same photo again would be refused again.
+const REFUSED = new Set([400, 413, 415, 422]);
+
 function post(form, field, photo, shown) {
   return new Promise((done) => {
     const body = new FormData(form), request = new XMLHttpRequest();
@@ -87,8 +90,8 @@ async function send(form, field, photo, shown, words) {
   let why = '';
   try { const told = JSON.parse(answer.responseText); why = told.errors?.[0]?.text ?? told.detail ?? ''; } catch { /* no answer, or no JSON */ }
   shown.item.classList.add('failed');
-  shown.state.textContent = why ? `${words.failed}: ${why}` : words.failed;
-  shown.retry.hidden = false;
+  shown.state.textContent = why ? words.failed + words.colon + why : words.failed;
+  shown.retry.hidden = REFUSED.has(answer.status);
   shown.retry.onclick = () => send(form, field, photo, shown, words).then((sent) => { if (sent) document.dispatchEvent(new CustomEvent('photosent')); });
   return false;
 }

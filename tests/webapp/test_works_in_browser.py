@@ -88,6 +88,23 @@ def test_a_photo_is_sent_from_the_phone_and_shows(yard, works, origin, phone, tm
     assert photo.camera is not None and photo.camera.startswith(pictures.MARK)
 
 
+def test_only_what_may_yet_be_taken_is_offered_again(yard, works, origin, phone, people, tmp_path):
+    let_in(phone, yard, origin, yard.house.foreman)
+    phone.goto(f"{origin}/tasks/{works[0].code}")
+    picture = tmp_path / "ridge.jpg"
+    picture.write_bytes(b"no picture at all")
+    phone.locator("#f-photo").set_input_files(picture)
+    refused = phone.locator(".photo-queue .failed")
+    expect(refused).to_contain_text("failed: ")
+    expect(refused.get_by_role("button")).to_be_hidden()
+
+    phone.context.set_offline(True)
+    picture.write_bytes(pictures.jpeg())
+    phone.locator("#f-photo").set_input_files(picture)
+    expect(refused.nth(1).get_by_role("button", name="Try again")).to_be_visible()
+    people.complaints = [one for one in people.complaints if "ERR_INTERNET_DISCON" not in one]
+
+
 def test_photos_and_notes_are_taken_without_scripts(yard, works, origin, people, tmp_path):
     page = people.page(**PHONE, java_script_enabled=False)
     let_in(page, yard, origin, yard.house.foreman)
