@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.alert import Alert, rank
+from models.bars import is_rain
 from models.closure import IN_FORCE, Closure
 from models.deadline import Due, due
 from models.heartbeat import DEAD_AFTER, ingesters
@@ -187,11 +188,11 @@ def sparks(
         )
     )
     lines: dict[int, list[float | None]] = {key: [None] * (SPARK_HOURS + 1) for key in wanted}
+    correct = {key: Correction(sensor) for key, sensor in wanted.items()}
     for key, end_ms, value in rows:
-        correct = Correction(wanted[key])
-        lines[key][(end_ms - first_ms) // 3_600_000] = correct.of_span(end_ms, value)
+        lines[key][(end_ms - first_ms) // 3_600_000] = correct[key].of_span(end_ms, value)
     for one in seen:  # the hour that is growing, as its last reading
-        rain = one.sensor.quantity in ("rain_total", "rain_increment")
+        rain = is_rain(one.sensor.quantity)
         if one.sensor.key in lines and one.standing == "fresh" and not rain:
             if lines[one.sensor.key][-2] is None:  # on the hour its bar is not made yet
                 del lines[one.sensor.key][-2]

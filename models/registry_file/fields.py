@@ -6,7 +6,6 @@ import zoneinfo
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
-from functools import cache
 from typing import Any
 
 from models.reasons import Json
@@ -139,7 +138,6 @@ def text_or_bilingual(value: Json, at: Where) -> Any:
     return text()(value, at) if isinstance(value, str) else bilingual(value, at)
 
 
-@cache
 def _is_zone(name: str) -> bool:
     # Not by `available_timezones`, which opens every file of the machine's: half a second.
     if name.startswith(("posix/", "right/", "posixrules")):

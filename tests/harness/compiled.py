@@ -25,11 +25,15 @@ class _Alike:
         return hash(type(self))
 
 
-class SQLite(_Alike, SQLiteDialect_pysqlite):  # type: ignore[misc]
+class SQLite(_Alike, SQLiteDialect_pysqlite):
+    """SQLite's own; a subclass has to say anew that its statements may be kept."""
+
     supports_statement_cache = True
 
 
-class PostgreSQL(_Alike, PGDialect_psycopg):  # type: ignore[misc]
+class PostgreSQL(_Alike, PGDialect_psycopg):
+    """PostgreSQL's, in the same way."""
+
     supports_statement_cache = True
 
 

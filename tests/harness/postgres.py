@@ -100,7 +100,7 @@ class Postgres:
     def create(self, template: str = "template1") -> str:
         """Make a database after a template and return its name."""
         name = f"test_{next(self._numbers)}"
-        # Through the log, as by default, it takes twice as long: the template is small.
+        # Through the log, as is usual since PostgreSQL 15, a small one takes twice as long.
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 

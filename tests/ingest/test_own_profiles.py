@@ -210,4 +210,6 @@ def test_only_an_administrator_adds_profiles(house):
 
 
 def test_profiles_may_name_any_format(house):
-    add(house, {**RTU, "match": {"formats": sorted(BY_NAME)}})
+    added = add(house, {**RTU, "match": {"formats": sorted(BY_NAME)}})
+
+    assert added.document["match"]["formats"] == sorted(BY_NAME)

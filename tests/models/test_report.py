@@ -120,3 +120,5 @@ def test_a_draft_may_be_thrown_away(store: Store) -> None:
         session.flush()
 
         session.execute(text("DELETE FROM report"))
+
+        assert session.scalar(text("SELECT count(*) FROM report")) == 0
