@@ -18,6 +18,7 @@ from ingest.receiver.door import Door
 from ingest.receiver.keys import KeyBook
 from ingest.receiver.publishing import Counts
 from ingest.receiver.reception import Reception
+from ingest.receiver.rounds import Rounds
 from ingest.receiver.sessions import CONNECT_WITHIN_S, Connection
 from ingest.receiver.wire import Code
 from models.key_use import Seen
@@ -123,7 +124,9 @@ class Receiver:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            rounds = Rounds()
+            with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(rounds)) as runner:
+                runner.run(self._serve(rounds))
         except Exception as error:
             if not self._started.done():
                 self._started.set_exception(error)
@@ -133,7 +136,7 @@ class Receiver:
             log.exception("receiver=died")
             os._exit(70)
 
-    async def _serve(self) -> None:
+    async def _serve(self, rounds: Rounds) -> None:
         loop = asyncio.get_running_loop()
         self._reception = reception = Reception(
             self._inbox,
@@ -142,6 +145,7 @@ class Receiver:
             timezone=self._timezone,
             sessions_file=self._sessions_file,
         )
+        rounds.over = reception.hand_over
         self._stopping = asyncio.Event()
         servers: list[asyncio.Server] = []
         try:

@@ -34,6 +34,12 @@ def frame(buffer: bytes | bytearray, at: int) -> tuple[int, int] | None:
 
     The end may lie beyond the buffer. Raises ProtocolError for a length that cannot be.
     """
+    if at + 2 < len(buffer):  # most lengths take one byte or two
+        byte, more = buffer[at + 1], buffer[at + 2]
+        if byte < 0x80:
+            return at + 2, at + 2 + byte
+        if more < 0x80:
+            return at + 3, at + 3 + (byte & 0x7F | more << 7)
     length = 0
     for index in range(4):
         if at + 1 + index >= len(buffer):

@@ -77,7 +77,7 @@ class Publishing:
         self._add(topic, body[payload_at:], first, packet_id, now_ms)
         return b""
 
-    def begin_drain(self, first: int, buffer: bytearray, start: int, size: int) -> bool:
+    def begin_drain(self, first: int, buffer: bytes | bytearray, start: int, size: int) -> bool:
         """Note what matters of a packet too large to keep; False: that much is not here yet."""
         topic_size = int.from_bytes(buffer[start : start + 2], "big")
         head_end = start + 2 + topic_size + 2

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 LONGEST_CLIENT_ID = 256
 MOST_DELAYED_WILLS = 10_000
 MOST_LINES_A_SECOND = 5
+# What was read in one round goes to the inbox together; large messages at once, so that its limits
+# hold.
+MOST_GATHERED, MOST_GATHERED_BYTES = 1_000, 64 * 1024
 
 
 class Guest(Protocol):
@@ -75,9 +78,28 @@ class Reception:
         self._remembered = Remembered(sessions_file, self.loop.time)
         self._delayed: dict[str, _Delayed] = {}
         self._waiting: list[Guest] = []
+        self._gathered: list[Delivery] = []
+        self._gathered_bytes = 0
         self._log_second, self._lines = 0, 0
         # Key books ask a database and hash passwords: neither may stop the loop.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="receiver-keys")
+
+    def room(self) -> int:
+        """Say how many more messages are welcome now."""
+        return self.inbox.room() - len(self._gathered)
+
+    def gather(self, deliveries: list[Delivery], size: int) -> None:
+        """Take what one connection said, in so many bytes; the inbox gets it with others'."""
+        self._gathered += deliveries
+        self._gathered_bytes += size
+        if len(self._gathered) >= MOST_GATHERED or self._gathered_bytes >= MOST_GATHERED_BYTES:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Put what was gathered into the inbox, in the order in which it came."""
+        if self._gathered:
+            gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+            self.inbox.extend(gathered)
 
     async def why_not_or_grant(self, asked: Connect, door: Door) -> Code | Grant:
         """Return what this client may do, or why it may not come in."""
@@ -145,6 +167,7 @@ class Reception:
     def _publish_will(self, client_id: str, grant: Grant, will: Will) -> None:
         """Hand over the will, then the notice that its sender is gone, room or no room."""
         log.info("client=%r will=%r", client_id, will.topic)
+        self.hand_over()
         # From here on the will is ours and can't get lost: at QoS 0 it says nothing of its device.
         for topic, payload, qos, retain in (
             (will.topic, will.payload, max(1, will.qos), will.retain),

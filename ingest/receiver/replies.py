@@ -56,6 +56,8 @@ def acknowledgements(owed: Sequence[int]) -> bytes:
     A number up to 65,535 is owed a PUBACK; with `RECEIVED` or `COMPLETED` in it, the first or
     the second answer to a message of QoS 2.
     """
+    if len(owed) == 1 and owed[0] < RECEIVED:
+        return _ACKNOWLEDGEMENT(0x40, 2, owed[0])
     if max(owed, default=0) < RECEIVED:
         return b"".join([_ACKNOWLEDGEMENT(0x40, 2, packet_id) for packet_id in owed])
     return b"".join([_ACKNOWLEDGEMENT(one >> 16 or 0x40, 2, one & 0xFFFF) for one in owed])

@@ -41,7 +41,10 @@ class Connection(asyncio.Protocol):
         self.will: Will | None = None
         self.expiry_s: int | None = 0
         self._reception, self._door = reception, door
-        self._buffer, self._answers = bytearray(), bytearray()
+        # What came and is not read yet. What comes to an empty one is read where it is, without a
+        # copy; what is left of it is a bytearray, to which more can be added cheaply.
+        self._buffer: bytes | bytearray = b""
+        self._answers = bytearray()
         self._version, self._keep_alive_s = V311, 0
         self._publishing: Publishing | None = None  # once it is admitted
         self._closed = self._departed = False
@@ -62,7 +65,12 @@ class Connection(asyncio.Protocol):
         self._heard = self._reception.loop.time()
         if self._closed:
             return
-        self._buffer += data
+        if not self._buffer:
+            self._buffer = data
+        elif isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer + data)
+        else:
+            self._buffer += data
         if not self._holds:
             self._work()
 
@@ -70,7 +78,7 @@ class Connection(asyncio.Protocol):
         self._closed = True
         self._depart(with_will=True)
         self._reception.open.discard(self)
-        self._buffer.clear()
+        self._buffer = b""
 
     def pause_writing(self) -> None:
         self._unread_since = self._reception.loop.time()
@@ -140,7 +148,7 @@ class Connection(asyncio.Protocol):
             raise ProtocolError(Code.TOO_LARGE, f"a CONNECT of {end} bytes")
         if end <= len(self._buffer):
             body = bytes(self._buffer[start:end])
-            del self._buffer[:end]
+            self._buffer = bytearray(self._buffer[end:])
             self._version = protocol.version_of(body)
             asked = protocol.connect(body)
             self._hold(_KEY)
@@ -149,7 +157,7 @@ class Connection(asyncio.Protocol):
     def _read_messages(self, publishing: Publishing) -> None:
         """Act on packets until the buffer, the room in the inbox, or the turn is over."""
         buffer, largest = self._buffer, LARGEST_PACKET_BYTES
-        room, now_ms = self._reception.inbox.room(), self._reception.now_ms()
+        room, now_ms = self._reception.room(), self._reception.now_ms()
         at, left = self._drain(publishing, 0, now_ms), MOST_PACKETS_AT_ONCE
         try:
             while not (self._closed or self._holds):
@@ -182,8 +190,8 @@ class Connection(asyncio.Protocol):
                     self._answers += refusal
                 at = end
         finally:
-            self._hand_over()
-        del buffer[:at]
+            self._hand_over(at)
+        self._keep(buffer, at)
         if publishing.use.pace is not None:
             self._keep_pace(publishing.use.pace, MOST_PACKETS_AT_ONCE - max(left, 0), at)
 
@@ -209,12 +217,21 @@ class Connection(asyncio.Protocol):
         self._answers += refusal
         return passed
 
-    def _hand_over(self) -> None:
-        """Put what was read into the inbox, and what has to be answered at once on the wire."""
+    def _keep(self, buffer: bytes | bytearray, at: int) -> None:
+        """Keep what of the buffer is not read yet."""
+        if at == len(buffer):
+            self._buffer = b""
+        elif isinstance(buffer, bytes):
+            self._buffer = bytearray(buffer[at:])
+        else:
+            del buffer[:at]
+
+    def _hand_over(self, size: int = 0) -> None:
+        """Pass on what was read, and put what has to be answered at once on the wire."""
         if self._publishing and (batch := self._publishing.batch):
             self._reception.counts.received += len(batch)
             self._publishing.use.messages += len(batch)
-            self._reception.inbox.extend(batch)
+            self._reception.gather(batch, size)
             self._publishing.batch = []
         if self._answers:
             answers, self._answers = bytes(self._answers), bytearray()
