@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ingest.message import Message
+from models.chunks import chunks
 from models.packed import Stored
 from models.reading import Channel, Quarantined, RecentReading, WaitingReading, second_of
 from models.reasons import Reason
@@ -22,6 +24,9 @@ from models.times import from_ms
 
 _RECENT = cast(Table, RecentReading.__table__)
 _QUARANTINED = cast(Table, Quarantined.__table__)
+# SQLite's driver lets the other threads go on at each statement, and then waits for them: beside a
+# busy receiver a row with a statement of its own took six times as long.
+ROWS_A_STATEMENT = (500, 50)
 LATE_MS = 60_000  # a reading that came later than this after its time carries its arrival
 
 
@@ -81,11 +86,28 @@ def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]
 
     Going through the statement compiler, a row cost three times as much.
     """
-    if rows:
-        connection = session.connection()
-        if connection.dialect.name == "postgresql":
-            statement = statement.replace("?", "%s")
-        connection.exec_driver_sql(statement, list(rows))
+    if not rows:
+        return
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(statement.replace("?", "%s"), list(rows))
+        return
+    left: Sequence[tuple[Any, ...]] = rows
+    for size in ROWS_A_STATEMENT:
+        whole = len(left) - len(left) % size
+        for some in chunks(left[:whole], size):
+            many = _of_many(statement, len(some[0]), size)
+            connection.exec_driver_sql(many, tuple(chain.from_iterable(some)))
+        left = left[whole:]
+    if left:
+        connection.exec_driver_sql(statement, list(left))
+
+
+@cache
+def _of_many(statement: str, columns: int, rows: int) -> str:
+    """Return the statement that writes so many rows at once."""
+    one = f"({', '.join('?' * columns)})"
+    return statement.replace(one, ", ".join([one] * rows), 1)
 
 
 @cache
