@@ -19,6 +19,7 @@ from models.rules.judge import silence_due_ms
 from models.rules.rain import Credit
 from models.sensor import ATTENDED
 from models.times import to_ms
+from models.units import canonical_unit
 
 FOR_EVER_MS = 1 << 62
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Alike(Struct, frozen=True, gc=False):
     timezone: str
     quantity: str
     unit: str
+    canonical_unit: str
     interval_ms: int
     zones: tuple[Subject, ...]
     serves: tuple[str, ...]
@@ -197,6 +199,7 @@ def alike(row: Any, site: Site, zones: tuple[Subject, ...], same: Same) -> Alike
             timezone=site.timezone,
             quantity=row.quantity,
             unit=row.unit,
+            canonical_unit=canonical_unit(row.quantity),
             interval_ms=interval_ms,
             zones=zones,
             serves=tuple(row.serves or ()),

@@ -275,6 +275,16 @@ class Judges:
         for one, steps in warm_up(session, cold):
             self.adopted += [Found(one.one, one.memory.facts.subject, step) for step in steps]
 
+    def memory_of(self, device: str, channel: str, at_ms: int) -> SensorMemory | None:
+        """Return the memory of the sensor that the channel was at that instant."""
+        channels = self.bindings.channels.get(device)
+        wired = None if channels is None else channels.get(channel)
+        if type(wired) is int:  # most: of a million sensors one is looked up once, not twice
+            memory = self.sensors[wired]
+            return memory if memory.facts.stretches[0].since_ms < at_ms else None
+        key = self.bindings.sensor_of(device, channel, at_ms)
+        return None if key is None else self.sensors[key]
+
     def sample(self, memory: SensorMemory, sample: Sample) -> Sequence[Found]:
         """Judge one reading that is newer than all before it."""
         facts = memory.facts

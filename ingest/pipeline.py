@@ -32,7 +32,7 @@ from ingest.replaying import HISTORY_MS
 from ingest.rulebook import Rulebook
 from ingest.saving import may_lag
 from ingest.spoke import Spoke
-from ingest.storing import LATE_MS, Refused, Row
+from ingest.storing import LATE_MS, Refused, Row, Rows
 from ingest.strangers import Strangers
 from ingest.unjudged import unjudged
 from ingest.watermarks import Watermarks
@@ -61,7 +61,7 @@ class Batch:
 
     decoded: Sequence[tuple[Message, Decoded]] = ()
     refused: list[Refused] = field(default_factory=list)
-    rows: dict[tuple[int, int], Row] = field(default_factory=dict)  # by sensor and instant
+    rows: Rows = field(default_factory=Rows)
     rain: list[Caught] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
@@ -175,7 +175,7 @@ class Pipeline:
             else:
                 self.lessons.note(outcome.learned)
                 self._take_one(session, judges, batch, message, outcome)
-        rollups.keep(session, judges.bindings.sensors, batch.rows.values())
+        rollups.keep(session, judges.bindings.sensors, batch.rows)
         storing.quarantine(session, batch.refused)
         self._keep_waiting(session, batch)
         self.gaps.note(session, decoded, self.strangers.admits_sender)
@@ -333,11 +333,10 @@ class Pipeline:
         silent or behind, or the reading isn't newer than all before it, or not of now.
         """
         at_ms, received_ms = one.at_ms, message.received_ms
-        key = judges.bindings.sensor_of(one.device, one.channel, at_ms)
-        if key is None:
+        memory = judges.memory_of(one.device, one.channel, at_ms)
+        if memory is None:
             return False
-        memory = judges.sensors[key]
-        facts, last_ms, heard_ms = memory.facts, memory.at_ms, memory.heard_ms
+        key, facts, last_ms, heard_ms = memory.key, memory.facts, memory.at_ms, memory.heard_ms
         alike = facts.alike
         if (
             memory.silent_since_ms is not None
@@ -352,7 +351,7 @@ class Pipeline:
         elif last_ms is not None or heard_ms is not None or memory.stored_ms is not None:
             return False
         value, quantity = one.value, alike.quantity
-        if value is None or not (one.unit and one.quantity == quantity):
+        if one.unit != alike.canonical_unit:
             value = _canonical(facts, one)
         if heard_ms is None or received_ms > heard_ms:
             memory.heard_ms, memory.gone_ms = received_ms, None
@@ -370,7 +369,7 @@ class Pipeline:
         quality = max(one.quality, quality)
         raw = one.raw_value
         raw = float(raw) if raw != value and isinstance(raw, int | float) else None
-        batch.rows[key, at_ms] = Row.of(key, at_ms, value, quality, raw, received_ms)
+        batch.rows.append(Row.of(key, at_ms, value, quality, raw, received_ms))
         batch.readings += 1
         if alike.is_rain:
             batch.rain.append(Caught(facts, at_ms, value, quality, received_ms))
@@ -427,7 +426,7 @@ class Pipeline:
             if not newer or judged_ms != at_ms:
                 return conflict
         else:
-            batch.rows[key, at_ms] = row
+            batch.rows.append(row)
             batch.readings += 1
             memory.stored_ms = max(at_ms, memory.stored_ms or at_ms)
             if facts.is_rain:
@@ -564,7 +563,7 @@ def _stored_or_waiting(
     session: Session, judges: Judges, batch: Batch, key: int, at_ms: int
 ) -> tuple[float | None, float | None] | None:
     """Return (value, raw) of a reading of this instant, in the table or still in this batch."""
-    found: Row | Stored | None = batch.rows.get((key, at_ms))
+    found: Row | Stored | None = batch.rows.of(key, at_ms)
     if found is None:
         if batch.there is None:
             batch.there = stored.of_instants(session, _late_instants(judges, batch.decoded))

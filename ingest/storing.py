@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import chain
-from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 import psycopg
@@ -79,6 +78,22 @@ class Row(NamedTuple):
     def stored(self) -> Stored:
         """Return it as it is kept."""
         return Stored(*self[2:])
+
+
+class Rows(list[Row]):
+    """The rows of a batch. Few batches ask which there are: those that tell of a time twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[tuple[int, int], Row] = {}
+        self._looked_at = 0
+
+    def of(self, sensor: int, at_ms: int) -> Row | None:
+        """Return a sensor's row of an instant, if there is one."""
+        for row in self[self._looked_at :]:
+            self._known[row.sensor, row.at_ms] = row
+        self._looked_at = len(self)
+        return self._known.get((sensor, at_ms))
 
 
 def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -154,7 +169,7 @@ def _upsert(dialect: str, target: Table, key: tuple[str, ...], changed: tuple[st
 
 def insert_recent(session: Session, rows: Collection[Row]) -> None:
     """Insert readings of open hours that are known to be new, in the order of the table."""
-    in_order = sorted(rows, key=itemgetter(0, 1, 2))
+    in_order = sorted(rows)  # by second, sensor and instant, of which no two are alike
     if session.get_bind().dialect.name == "postgresql":
         _copy(session, _RECENT, in_order)
     else:

@@ -69,7 +69,8 @@ class Reception:
         sessions_file: Path | None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.inbox, self.now_ms, self.timezone = inbox, now_ms, timezone
+        self.inbox, self.timezone = inbox, timezone
+        self._now_ms = now_ms
         self.counts = Counts()
         self.guests: dict[str, Guest] = {}
         self.open: set[Guest] = set()
@@ -80,13 +81,22 @@ class Reception:
         self._waiting: list[Guest] = []
         self._gathered: list[Delivery] = []
         self._gathered_bytes = 0
+        self._round_ms: int | None = None
+        self._round_room = 0
         self._log_second, self._lines = 0, 0
         # Key books ask a database and hash passwords: neither may stop the loop.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="receiver-keys")
 
-    def room(self) -> int:
-        """Say how many more messages are welcome now."""
-        return self.inbox.room() - len(self._gathered)
+    def begin(self) -> tuple[int, int]:
+        """Return site time and how many more messages are welcome; asked for once a round."""
+        if self._round_ms is None:
+            self._round_ms, self._round_room = self._now_ms(), self.inbox.room()
+        return self._round_ms, self._round_room - len(self._gathered)
+
+    def end_round(self) -> None:
+        """All who spoke were heard."""
+        self._round_ms = None
+        self.hand_over()
 
     def gather(self, deliveries: list[Delivery], size: int) -> None:
         """Take what one connection said, in so many bytes; the inbox gets it with others'."""
@@ -99,6 +109,7 @@ class Reception:
         """Put what was gathered into the inbox, in the order in which it came."""
         if self._gathered:
             gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+            self._round_room -= len(gathered)
             self.inbox.extend(gathered)
 
     async def why_not_or_grant(self, asked: Connect, door: Door) -> Code | Grant:
@@ -176,7 +187,7 @@ class Reception:
             message = Message(
                 topic,
                 payload,
-                self.now_ms(),
+                self._now_ms(),
                 qos=qos,
                 retain=retain,
                 client=client_id,

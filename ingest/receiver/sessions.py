@@ -157,7 +157,7 @@ class Connection(asyncio.Protocol):
     def _read_messages(self, publishing: Publishing) -> None:
         """Act on packets until the buffer, the room in the inbox, or the turn is over."""
         buffer, largest = self._buffer, LARGEST_PACKET_BYTES
-        room, now_ms = self._reception.room(), self._reception.now_ms()
+        now_ms, room = self._reception.begin()
         at, left = self._drain(publishing, 0, now_ms), MOST_PACKETS_AT_ONCE
         try:
             while not (self._closed or self._holds):

@@ -42,7 +42,8 @@ class SilenceState(Judged):
 
     def on_sample(self, rule: Silence, sample: Sample) -> list[Step]:
         """Hear a reading. Any is a sign of life, only believable ones end a silence."""
-        self.heard_ms = max(self.heard_ms, sample.arrived_ms)
+        if sample.arrived_ms > self.heard_ms:
+            self.heard_ms = sample.arrived_ms
         if self.at_rest or sample.value is None or sample.quality > QUESTIONABLE:
             return NO_STEPS
         changed = False
