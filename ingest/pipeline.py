@@ -376,7 +376,8 @@ class Pipeline:
         memory.stored_ms = memory.at_ms = at_ms
         memory.value, memory.quality = value, quality
         arrived_ms = received_ms if received_ms > at_ms else at_ms
-        found = judges.sample(memory, Sample(at_ms, value, quality, arrived_ms))
+        sample = tuple.__new__(Sample, (at_ms, value, quality, arrived_ms))  # as in `Row.of`
+        found = judges.sample(memory, sample)
         if found:
             batch.found.extend(found)
             memory.touch()
