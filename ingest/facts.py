@@ -19,7 +19,7 @@ from models.rules.judge import silence_due_ms
 from models.rules.rain import Credit
 from models.sensor import ATTENDED
 from models.times import to_ms
-from models.units import canonical_unit
+from models.units import QUANTITIES, canonical_unit
 
 FOR_EVER_MS = 1 << 62
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Alike(Struct, frozen=True, gc=False):
     timezone: str
     quantity: str
     unit: str
-    canonical_unit: str
+    canonical_unit: str  # "" of a quantity that another version knew
     interval_ms: int
     zones: tuple[Subject, ...]
     serves: tuple[str, ...]
@@ -199,7 +199,7 @@ def alike(row: Any, site: Site, zones: tuple[Subject, ...], same: Same) -> Alike
             timezone=site.timezone,
             quantity=row.quantity,
             unit=row.unit,
-            canonical_unit=canonical_unit(row.quantity),
+            canonical_unit=canonical_unit(row.quantity) if row.quantity in QUANTITIES else "",
             interval_ms=interval_ms,
             zones=zones,
             serves=tuple(row.serves or ()),

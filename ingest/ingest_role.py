@@ -53,14 +53,15 @@ log = logging.getLogger(__name__)
 WATCH_EVERY_S, JOBS_EVERY_S = 5.0, 0.5
 DRAINED_AFTER_S = 3.0
 # Objects that are new and not yet gone when the collector looks. A batch with what waits behind it
-# has a hundred thousand, none of them in a ring; at Python's own 700 it walked through all of them
-# time and again, which was a fifth of the processor.
-NEW_BEFORE_A_LOOK = 100_000
+# has a hundred thousand; at Python's own 700 it walked through all of them time and again, which
+# was a fifth of the processor. No more: a TLS handshake that failed leaves a ring of few objects
+# that hold 300 KB.
+NEW_BEFORE_A_LOOK = 10_000
 
 
 def run(settings: Settings, store: Store, stop: Event) -> None:
     """Take messages in until told to stop. Raises Refusal for what can't be listened on."""
-    gc.set_threshold(NEW_BEFORE_A_LOOK, 20, 20)
+    gc.set_threshold(NEW_BEFORE_A_LOOK, 10, 10)
     certificate_of(settings)  # told at once, and not when another has stopped
     settings.data_dir.mkdir(parents=True, exist_ok=True)  # with a database elsewhere nobody has
     reserve = Reserve(settings.data_dir, settings.reserve_bytes)

@@ -81,7 +81,10 @@ class Row(NamedTuple):
 
 
 class Rows(list[Row]):
-    """The rows of a batch. Few batches ask which there are: those that tell of a time twice."""
+    """The rows of a batch, no two of one sensor and instant.
+
+    Few batches ask which there are: those that tell of a time twice.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,7 +123,7 @@ def write_many(session: Session, statement: str, rows: Sequence[tuple[Any, ...]]
 
 @cache
 def _of_many(statement: str, columns: int, rows: int) -> str:
-    """Return the statement that writes so many rows at once."""
+    """Return the statement of `insert_rows` that writes so many rows at once."""
     one = f"({', '.join('?' * columns)})"
     return statement.replace(one, ", ".join([one] * rows), 1)
 

@@ -145,7 +145,7 @@ class Receiver:
             timezone=self._timezone,
             sessions_file=self._sessions_file,
         )
-        rounds.over = reception.end_round
+        rounds.over = reception.hand_over
         self._stopping = asyncio.Event()
         servers: list[asyncio.Server] = []
         try:

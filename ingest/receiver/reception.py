@@ -26,9 +26,10 @@ log = logging.getLogger(__name__)
 LONGEST_CLIENT_ID = 256
 MOST_DELAYED_WILLS = 10_000
 MOST_LINES_A_SECOND = 5
-# What was read in one round goes to the inbox together; large messages at once, so that its limits
-# hold.
+# What was read in one round goes to the inbox together; at once where it is much, so that the
+# inbox's limits hold.
 MOST_GATHERED, MOST_GATHERED_BYTES = 1_000, 64 * 1024
+LOOK_EVERY_S = 0.003
 
 
 class Guest(Protocol):
@@ -81,27 +82,25 @@ class Reception:
         self._waiting: list[Guest] = []
         self._gathered: list[Delivery] = []
         self._gathered_bytes = 0
-        self._round_ms: int | None = None
-        self._round_room = 0
+        self._looked_s, self._at_ms, self._room_then = float("-inf"), 0, 0
         self._log_second, self._lines = 0, 0
         # Key books ask a database and hash passwords: neither may stop the loop.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="receiver-keys")
 
-    def begin(self) -> tuple[int, int]:
-        """Return site time and how many more messages are welcome; asked for once a round."""
-        if self._round_ms is None:
-            self._round_ms, self._round_room = self._now_ms(), self.inbox.room()
-        return self._round_ms, self._round_room - len(self._gathered)
+    def time_and_room(self, now_s: float) -> tuple[int, int]:
+        """Return site time and how many more messages are welcome at `now_s` of the loop's time.
 
-    def end_round(self) -> None:
-        """All who spoke were heard."""
-        self._round_ms = None
-        self.hand_over()
+        Both may be some milliseconds old: each is asked of another, for thousands of messages.
+        """
+        if now_s - self._looked_s > LOOK_EVERY_S:
+            self._looked_s, self._at_ms, self._room_then = now_s, self._now_ms(), self.inbox.room()
+        return self._at_ms, self._room_then - len(self._gathered)
 
-    def gather(self, deliveries: list[Delivery], size: int) -> None:
-        """Take what one connection said, in so many bytes; the inbox gets it with others'."""
+    def gather(self, deliveries: list[Delivery]) -> None:
+        """Take what one connection said; the inbox gets it with what others say in this round."""
         self._gathered += deliveries
-        self._gathered_bytes += size
+        for delivery in deliveries:
+            self._gathered_bytes += len(delivery.message.payload)
         if len(self._gathered) >= MOST_GATHERED or self._gathered_bytes >= MOST_GATHERED_BYTES:
             self.hand_over()
 
@@ -109,8 +108,8 @@ class Reception:
         """Put what was gathered into the inbox, in the order in which it came."""
         if self._gathered:
             gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
-            self._round_room -= len(gathered)
             self.inbox.extend(gathered)
+            self._room_then = self.inbox.room()
 
     async def why_not_or_grant(self, asked: Connect, door: Door) -> Code | Grant:
         """Return what this client may do, or why it may not come in."""
@@ -179,6 +178,7 @@ class Reception:
         """Hand over the will, then the notice that its sender is gone, room or no room."""
         log.info("client=%r will=%r", client_id, will.topic)
         self.hand_over()
+        self._looked_s = float("-inf")  # whoever speaks after this must not have spoken before it
         # From here on the will is ours and can't get lost: at QoS 0 it says nothing of its device.
         for topic, payload, qos, retain in (
             (will.topic, will.payload, max(1, will.qos), will.retain),

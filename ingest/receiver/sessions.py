@@ -80,7 +80,8 @@ class Connection(asyncio.Protocol):
         self._closed = True
         self._depart(with_will=True)
         self._reception.open.discard(self)
-        self._buffer = b""
+        # It knows us, too: a ring that only the collector would find, and with it all it holds.
+        self._publishing, self._buffer = None, b""
 
     def pause_writing(self) -> None:
         self._unread_since = self._reception.loop.time()
@@ -130,7 +131,7 @@ class Connection(asyncio.Protocol):
 
     def _take_whole(self, publishing: Publishing, data: bytes) -> bool:
         """Take one plain message the short way, if that is all that came."""
-        now_ms, room = self._reception.begin()
+        now_ms, room = self._reception.time_and_room(self._heard)
         if room < 1 or publishing.use.pace is not None:
             return False
         try:
@@ -138,7 +139,7 @@ class Connection(asyncio.Protocol):
                 return False
         except ProtocolError as fault:
             self._fail(fault)
-        self._hand_over(len(data))
+        self._pass_on()
         return True
 
     def _work(self) -> None:
@@ -172,7 +173,7 @@ class Connection(asyncio.Protocol):
     def _read_messages(self, publishing: Publishing) -> None:
         """Act on packets until the buffer, the room in the inbox, or the turn is over."""
         buffer, largest = self._buffer, LARGEST_PACKET_BYTES
-        now_ms, room = self._reception.begin()
+        now_ms, room = self._reception.time_and_room(self._heard)
         at, left = self._drain(publishing, 0, now_ms), MOST_PACKETS_AT_ONCE
         try:
             while not (self._closed or self._holds):
@@ -205,7 +206,7 @@ class Connection(asyncio.Protocol):
                     self._answers += refusal
                 at = end
         finally:
-            self._hand_over(at)
+            self._pass_on()
         self._keep(buffer, at)
         if publishing.use.pace is not None:
             self._keep_pace(publishing.use.pace, MOST_PACKETS_AT_ONCE - max(left, 0), at)
@@ -241,12 +242,12 @@ class Connection(asyncio.Protocol):
         else:
             del buffer[:at]
 
-    def _hand_over(self, size: int = 0) -> None:
+    def _pass_on(self) -> None:
         """Pass on what was read, and put what has to be answered at once on the wire."""
         if self._publishing and (batch := self._publishing.batch):
             self._reception.counts.received += len(batch)
             self._publishing.use.messages += len(batch)
-            self._reception.gather(batch, size)
+            self._reception.gather(batch)
             self._publishing.batch = []
         if self._answers:
             answers, self._answers = bytes(self._answers), bytearray()
@@ -257,7 +258,7 @@ class Connection(asyncio.Protocol):
         self._reception.loop.call_soon(self._release, _TURN)
 
     def _wait_for_room(self) -> None:
-        self._hand_over()
+        self._pass_on()
         self._hold(_ROOM)
         self._reception.wait_for_room(self)
 
@@ -338,7 +339,7 @@ class Connection(asyncio.Protocol):
     def _close(self, last_words: bytes, *, with_will: bool = True) -> None:
         if self._closed:
             return
-        self._hand_over()
+        self._pass_on()
         self._closed, self._unread_since = True, self._reception.loop.time()
         if last_words:
             self._transport.write(last_words)

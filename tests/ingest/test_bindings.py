@@ -175,3 +175,14 @@ def test_what_sensors_have_alike_is_in_memory_once(store):
 
     assert len({id(facts.alike) for facts in sensors}) == 1
     assert len({id(facts.stretches) for facts in sensors}) == 1
+
+
+def test_a_sensor_of_a_quantity_that_another_version_knew_stops_nobody(store):
+    keys = settle(store, {"A": [(-1, "n", "a", "install")], "B": [(-1, "n", "b", "install")]})
+    with store.writing() as session:
+        session.get_one(
+            Sensor, session.scalar(select(Sensor.id).where(Sensor.code == "A"))
+        ).quantity = "of_tomorrow"
+    sensors = loaded(store).sensors
+    assert sensors[keys["A"]].alike.canonical_unit == ""
+    assert sensors[keys["B"]].alike.canonical_unit == "mm"

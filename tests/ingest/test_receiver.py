@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ingest.inbox import Inbox
+from ingest.inbox import MOST_BYTES, Inbox
 from ingest.message import LARGEST_PACKET_BYTES
 from ingest.receiver import listener, sessions
 from ingest.receiver.door import Door
@@ -52,8 +52,8 @@ class Keys:
 
 
 @contextmanager
-def receiving(limit=1000, limit_of_pace=None, **options):
-    inbox = Inbox(limit)
+def receiving(limit=1000, limit_of_pace=None, most_bytes=MOST_BYTES, **options):
+    inbox = Inbox(limit, most_bytes=most_bytes)
     door = Door("127.0.0.1", 0, anonymous="keys" not in options, limit=limit_of_pace)
     receiver = Receiver([door], inbox, lambda: NOW_MS, **options)
     receiver.start()
