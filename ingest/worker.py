@@ -127,7 +127,7 @@ class Worker:
         """Decode, store and judge; commit; acknowledge in the order of arrival."""
         decoded = self.pipeline.decode([delivery.message for delivery in deliveries])
         self._commit(decoded if self.share is None else self.share.own(decoded))
-        if len(self.sources) == 1:
+        if len(self.sources) == 1:  # most: no need to ask each message where it came from
             next(iter(self.sources.values())).acknowledge(deliveries)
             return
         for source, run in groupby(deliveries, key=lambda one: one.message.source):

@@ -6,6 +6,7 @@ import socket
 import time
 import weakref
 
+from ingest.inbox import Inbox
 from ingest.receiver import reception
 from ingest.receiver.rounds import MANY, ROUND_S, Rounds
 from tests.ingest.publisher import Publisher, connect, eventually, messages, publish, take
@@ -13,6 +14,18 @@ from tests.ingest.test_receiver import receiving
 
 NODES, EACH = 40, 25
 READ_AT_ONCE = 256 * 1024  # by asyncio
+
+
+def longest_while_taking(inbox: Inbox, many: int, at_once: int) -> int:
+    """Take so many messages, slowly; return how many waited at most."""
+    longest = came = 0
+    while came < many:
+        time.sleep(0.002)
+        longest = max(longest, len(inbox))
+        taken = inbox.take(at_once, 5)
+        assert taken
+        came += len(taken)
+    return longest
 
 
 def test_while_many_speak_rounds_take_their_time_and_a_lone_one_is_never_kept_waiting() -> None:
@@ -63,14 +76,7 @@ def test_however_many_speak_in_one_round_the_inbox_holds_no_more_than_it_may() -
         nodes = [Publisher(receiver.port, connect(f"n{n}")) for n in range(NODES)]
         for node in nodes:
             node.say(*(publish("t", b"%d" % n, n + 1) for n in range(EACH)))
-        longest, came = 0, 0
-        while came < NODES * EACH:
-            time.sleep(0.002)
-            longest = max(longest, len(inbox))
-            taken = inbox.take(11, 5)
-            assert taken
-            came += len(taken)
-    assert longest <= 30
+        assert longest_while_taking(inbox, NODES * EACH, at_once=11) <= 30
 
 
 def test_large_messages_do_not_wait_for_the_end_of_the_round() -> None:
@@ -99,18 +105,12 @@ def test_the_will_of_who_dies_in_a_round_follows_what_he_said_in_it() -> None:
 
 
 def test_however_large_what_is_said_in_one_round_the_inbox_holds_no_more_than_it_may() -> None:
-    size, most, nodes_each = 30_000, 150_000, 6
+    size, most, each = 30_000, 150_000, 6
     with receiving(most_bytes=most) as (receiver, inbox):
         nodes = [Publisher(receiver.port, connect(f"n{n}")) for n in range(NODES)]
         for node in nodes:
-            node.say(*(publish("t", b"x" * size, n + 1) for n in range(nodes_each)))
-        longest, came = 0, 0
-        while came < NODES * nodes_each:
-            time.sleep(0.002)
-            longest = max(longest, len(inbox))
-            taken = inbox.take(2, 5)
-            assert taken
-            came += len(taken)
+            node.say(*(publish("t", b"x" * size, n + 1) for n in range(each)))
+        longest = longest_while_taking(inbox, NODES * each, at_once=2)
     # What one connection has sent is read whole, and some was gathered already.
     assert longest * size <= most + READ_AT_ONCE + reception.MOST_GATHERED_BYTES
 
