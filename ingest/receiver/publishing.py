@@ -17,7 +17,6 @@ from ingest.receiver.wire import Code, ProtocolError
 log = logging.getLogger(__name__)
 
 MOST_TOPICS_KNOWN = 4096
-PLAIN = protocol.PUBLISH << 4 | 0b0010  # QoS 1, neither repeated nor retained
 
 
 @dataclass(slots=True)
@@ -78,28 +77,10 @@ class Publishing:
         self._add(topic, body[payload_at:], first, packet_id, now_ms)
         return b""
 
-    def publish_whole(self, data: bytes, now_ms: int) -> bool:
-        """Take in what is one plain PUBLISH and no more; False: it is to be read as always.
-
-        Most of what thousands of devices send is that. What it gives is what `publish` gives.
-        """
-        size = len(data)
-        if size < 8 or data[0] != PLAIN or self._to_drain:
-            return False
-        start, end = protocol.frame(data, 0) or (0, 0)
-        topic_end = start + 2 + (data[start] << 8 | data[start + 1])
-        topic = self._topics.get(data[start + 2 : topic_end])
-        if end != size or not topic or topic_end + 2 > size:
-            return False
-        packet_id, payload_at = data[topic_end] << 8 | data[topic_end + 1], topic_end + 2
-        if self._version == V5:
-            payload_at += 1
-            if payload_at > size or data[payload_at - 1]:  # it has properties
-                return False
-        if not packet_id:
-            return False
-        self._add(topic, data[payload_at:], PLAIN, packet_id, now_ms)
-        return True
+    @property
+    def is_draining(self) -> bool:
+        """Whether a packet too large to keep is still coming in."""
+        return self._to_drain > 0
 
     def begin_drain(self, first: int, buffer: bytes | bytearray, start: int, size: int) -> bool:
         """Note what matters of a packet too large to keep; False: that much is not here yet."""

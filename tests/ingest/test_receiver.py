@@ -303,6 +303,24 @@ def test_an_oversize_message_is_drained_recorded_and_acknowledged(kept_bytes):
         assert node.hear(12) == puback(8) + puback(9) + puback(10)
 
 
+def test_what_an_oversize_message_holds_is_no_message_of_its_own():
+    inner = publish("t", b"inner", 2)
+    outer = publish("t", bytes(LARGEST_PACKET_BYTES) + inner + bytes(100), 1)
+    with receiving() as (receiver, inbox):
+        node = Publisher(receiver.port, connect("n"))
+        at = outer.index(inner)
+        for part in (outer[:at], inner, outer[at + len(inner) :], publish("t", b"after", 3)):
+            node.say(part)
+            time.sleep(0.05)  # each in a read of its own
+        came = take(inbox, 2)
+        receiver.acknowledge(came)
+        assert [(m.payload, bool(m.oversize_bytes)) for m in messages(came)] == [
+            (b"", True),
+            (b"after", False),
+        ]
+        assert node.hear(8) == puback(1) + puback(3)
+
+
 def test_the_largest_packet_that_is_offered_is_taken():
     head = len(publish("t", b"", 1)) + 3
     with receiving() as (receiver, inbox):
